@@ -1,0 +1,232 @@
+//! The unit of work: what one message carries, and what the steps of the saga hand to each other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::ids;
+use crate::limits::{BYTES_PER_BATCH, ORDERS_PER_BATCH};
+use crate::order::{Contact, Order};
+use crate::status::Reason;
+
+/// Body of a message, input of the saga, input and output of `reserve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    pub batch_id: String,
+    pub import_id: String,
+    /// In file order.
+    pub orders: Vec<Order>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<Contact>,
+}
+
+/// Output of `pay`, input of `finalize` and `rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charged {
+    pub batch_id: String,
+    pub import_id: String,
+    pub paid: Vec<Order>,
+    pub refused: Vec<Refused>,
+}
+
+/// An order that must be rolled back, and the known refusal that says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    #[serde(flatten)]
+    pub order: Order,
+    pub reason: Reason,
+}
+
+impl Batch {
+    /// Whether the steps may trust this batch. Ours always pass; what else finds its way into a queue need not.
+    pub fn check(&self) -> Result<(), Fault> {
+        let malformed = |what: String| Err(Fault::Malformed(what));
+        if self.batch_id.is_empty() || self.import_id.is_empty() {
+            return malformed("a batch without its ids".to_owned());
+        }
+        if self.orders.is_empty() || self.orders.len() > ORDERS_PER_BATCH {
+            return malformed(format!(
+                "{} orders are not between 1 and {ORDERS_PER_BATCH}",
+                self.orders.len()
+            ));
+        }
+        for order in &self.orders {
+            if let Err(error) = order.check() {
+                return malformed(format!("row {}: {error}", order.row));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cuts a window of rows into batches numbered from `number` on.
+///
+/// Orders of one product are brought together first: a batch writes each of its products once, and two batches
+/// that run at the same time seldom want the same one. Sorting keeps file order among the orders of a product.
+/// The same window always gives the same batches.
+pub fn cut(import_id: &str, mut number: u32, mut window: Vec<(Order, Contact)>) -> Vec<Batch> {
+    bring_products_together(&mut window);
+    let mut batches = Vec::new();
+    let mut orders: Vec<Order> = Vec::new();
+    let mut contacts: BTreeMap<String, Contact> = BTreeMap::new();
+    let mut bytes = 0usize;
+    let mut close = |orders: &mut Vec<Order>, contacts: &mut BTreeMap<String, Contact>| {
+        orders.sort_by_key(|order| order.row);
+        batches.push(Batch {
+            batch_id: ids::batch_id(import_id, number),
+            import_id: import_id.to_owned(),
+            orders: std::mem::take(orders),
+            contacts: std::mem::take(contacts).into_values().collect(),
+        });
+        number = number.saturating_add(1);
+    };
+    for (order, contact) in window {
+        let size = wire_bytes(&order).saturating_add(wire_bytes(&contact));
+        let full = orders.len() >= ORDERS_PER_BATCH || bytes.saturating_add(size) > BYTES_PER_BATCH;
+        if full && !orders.is_empty() {
+            close(&mut orders, &mut contacts);
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(size);
+        if !contact.is_empty() {
+            let known = contacts.remove(&contact.customer_id).unwrap_or_default();
+            contacts.insert(
+                contact.customer_id.clone(),
+                Contact {
+                    customer_id: contact.customer_id.clone(),
+                    ..known
+                }
+                .updated_by(contact),
+            );
+        }
+        orders.push(order);
+    }
+    if !orders.is_empty() {
+        close(&mut orders, &mut contacts);
+    }
+    batches
+}
+
+/// Sorts by the first product; rows that repeat an order id stay with the first of them, so that the first wins.
+fn bring_products_together(window: &mut [(Order, Contact)]) {
+    let mut home: HashMap<String, String> = HashMap::new();
+    for (order, _) in window.iter() {
+        let first = order
+            .lines
+            .first()
+            .map(|line| line.sku.clone())
+            .unwrap_or_default();
+        home.entry(order.order_id.clone()).or_insert(first);
+    }
+    window.sort_by_cached_key(|(order, _)| (home.get(&order.order_id).cloned(), order.row));
+}
+
+fn wire_bytes<T: Serialize>(value: &T) -> usize {
+    // A writer that only counts; the types above cannot fail to serialize.
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.saturating_add(bytes.len());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    match serde_json::to_writer(&mut count, value) {
+        Ok(()) => count.0,
+        Err(_) => BYTES_PER_BATCH,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::tests::order;
+    use proptest::prelude::*;
+
+    fn window(skus: &[u8]) -> Vec<(Order, Contact)> {
+        skus.iter()
+            .zip(1..)
+            .map(|(sku, row)| {
+                (
+                    order(row, &format!("O-{row}"), &format!("S-{sku}"), 1),
+                    Contact::default(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn orders_of_a_product_share_batches() {
+        let skus: Vec<u8> = (0..200).map(|row| row % 10).collect();
+        let batches = cut("im_x", 7, window(&skus));
+        assert_eq!(
+            batches
+                .iter()
+                .map(|batch| batch.orders.len())
+                .collect::<Vec<_>>(),
+            vec![40; 5]
+        );
+        assert_eq!(batches[0].batch_id, "im_x-000007");
+        for batch in &batches {
+            assert_eq!(crate::stock::demand(&batch.orders).len(), 2);
+            assert!(batch.orders.is_sorted_by_key(|order| order.row));
+        }
+    }
+
+    #[test]
+    fn rows_that_repeat_an_order_id_stay_behind_the_first() {
+        let mut window = window(&[9; 39]);
+        window.push((order(40, "O-1", "S-0", 1), Contact::default()));
+        let batches = cut("im_x", 0, window);
+        assert_eq!(batches.len(), 1);
+        assert_eq!(
+            batches[0]
+                .orders
+                .iter()
+                .map(|order| order.row)
+                .collect::<Vec<_>>(),
+            (1..=40).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn later_contact_data_adds_to_earlier() {
+        let contact = |name: &str, email: Option<&str>| Contact {
+            customer_id: "C-1".to_owned(),
+            name: Some(name.to_owned()),
+            email: email.map(str::to_owned),
+            ..Contact::default()
+        };
+        let rows = vec![
+            (
+                order(1, "O-1", "A", 1),
+                contact("Ada", Some("ada@example.com")),
+            ),
+            (order(2, "O-2", "A", 1), contact("Ada B.", None)),
+        ];
+        let batches = cut("im_x", 0, rows);
+        assert_eq!(
+            batches[0].contacts,
+            vec![contact("Ada B.", Some("ada@example.com"))]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_is_in_one_batch_and_no_batch_is_too_large(skus in prop::collection::vec(any::<u8>(), 0..300)) {
+            let batches = cut("im_x", 0, window(&skus));
+            prop_assert_eq!(&batches, &cut("im_x", 0, window(&skus)));
+            let mut rows: Vec<u64> = batches.iter().flat_map(|batch| batch.orders.iter().map(|order| order.row)).collect();
+            rows.sort_unstable();
+            prop_assert_eq!(rows, (1..=skus.len() as u64).collect::<Vec<_>>());
+            for batch in batches {
+                prop_assert_eq!(batch.check(), Ok(()));
+                prop_assert!(wire_bytes(&batch) <= BYTES_PER_BATCH + 200);
+            }
+        }
+    }
+}

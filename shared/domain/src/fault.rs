@@ -1,0 +1,47 @@
+//! The one fault taxonomy, spelled the same in Rust, in the state machine and wherever failures are kept.
+//!
+//! A fault is classified once, by the adapter that saw it. What it is called decides what happens next.
+
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// No answer, or "not now": the same request may succeed later. Always retried, never rolled back,
+    /// because "no answer" may mean "done".
+    Transient(String),
+    /// A business "no". Final, and not an error of ours.
+    Refused(String),
+    /// Input that no retry will make right.
+    Malformed(String),
+    /// An invariant of ours is broken: stop, and call a person.
+    Corrupt(String),
+}
+
+impl Fault {
+    /// The name under which the state machine and the failure records know this fault.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fault::Transient(_) => "Transient",
+            Fault::Refused(_) => "Refused",
+            Fault::Malformed(_) => "Malformed",
+            Fault::Corrupt(_) => "Corrupt",
+        }
+    }
+
+    pub fn message(&self) -> &str {
+        match self {
+            Fault::Transient(text)
+            | Fault::Refused(text)
+            | Fault::Malformed(text)
+            | Fault::Corrupt(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name(), self.message())
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,85 @@
+//! Ids that are derived, not drawn: the same input names the same thing, so that a repetition is recognised.
+
+use sha2::{Digest, Sha256};
+
+/// Digits and lower-case letters without those that people confuse (Crockford's base 32).
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// The import that a version of an object is. The same event twice names the same import; the same file
+/// uploaded again is a new version, and so another import.
+pub fn import_id(bucket: &str, key: &str, version: &str) -> String {
+    format!("im_{}", short_hash(&[bucket, key, version]))
+}
+
+/// Batches are numbered in the order in which they are cut, so that cutting again gives the same ids.
+pub fn batch_id(import_id: &str, number: u32) -> String {
+    format!("{import_id}-{number:06}")
+}
+
+/// Sixteen characters (80 bits) of the SHA-256 of all parts, each ended by a byte that no part contains.
+pub fn short_hash(parts: &[&str]) -> String {
+    let digest = digest(parts);
+    // Each group of 5 bytes makes 8 characters of 5 bits.
+    digest[..10]
+        .chunks(5)
+        .flat_map(|group| {
+            let bits = group
+                .iter()
+                .fold(0u64, |bits, byte| (bits << 8) | u64::from(*byte));
+            [35u32, 30, 25, 20, 15, 10, 5, 0]
+                .map(|shift| char::from(ALPHABET[usize::from((bits >> shift) as u8 & 31)]))
+        })
+        .collect()
+}
+
+/// A number below `buckets` that spreads keys evenly and never changes for a key.
+pub fn bucket(key: &str, buckets: u8) -> u8 {
+    digest(&[key])[0].checked_rem(buckets).unwrap_or(0)
+}
+
+/// A number in 0..=u64::MAX drawn from the key, the same for ever.
+pub fn uniform(key: &str) -> u64 {
+    let digest = digest(&[key]);
+    digest[..8]
+        .iter()
+        .fold(0, |bits, byte| (bits << 8) | u64::from(*byte))
+}
+
+fn digest(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_function_of_what_it_names() {
+        let id = import_id("bucket", "imports/a.csv", "v1");
+        assert_eq!(id, import_id("bucket", "imports/a.csv", "v1"));
+        assert_ne!(id, import_id("bucket", "imports/a.csv", "v2"));
+        assert_ne!(short_hash(&["ab", "c"]), short_hash(&["a", "bc"]));
+        assert_eq!(id.len(), "im_".len() + 16);
+        assert!(
+            id.bytes()
+                .all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        );
+    }
+
+    #[test]
+    fn buckets_are_used_evenly() {
+        let mut seen = [0u32; 16];
+        for number in 0..16_000 {
+            seen[usize::from(bucket(&batch_id("im_x", number), 16))] += 1;
+        }
+        assert!(
+            seen.iter().all(|count| (800..1200).contains(count)),
+            "{seen:?}"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! The journal: one entry for each transaction that settled orders. Everything derived is derived from it.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::ids;
+use crate::money::Currency;
+use crate::order::Order;
+use crate::status::Reason;
+
+/// Partitions of a day, so that no single one takes all the writes.
+pub const BUCKETS: u8 = 16;
+
+/// Rows that found their order id taken. They belong to no day: nothing but their import counts them.
+const DUPLICATES: &str = "duplicates";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// `day#bucket` of the business day on which this happened.
+    pub partition: String,
+    pub entry_id: String,
+    pub import_id: String,
+    pub at: Timestamp,
+    /// Counts of what is below, so that progress can be read without it.
+    pub completed: u64,
+    pub failed: u64,
+    pub duplicates: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+/// What became of one order. Names are short: an entry is billed by the kilobyte and holds dozens of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    #[serde(rename = "o")]
+    pub order_id: String,
+    #[serde(rename = "c")]
+    pub customer_id: String,
+    /// The reason of a failed order; a completed one has none.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Reason>,
+    #[serde(rename = "m")]
+    pub currency: Currency,
+    #[serde(rename = "t")]
+    pub total: Decimal,
+    #[serde(rename = "l")]
+    pub lines: Vec<(String, u32, Decimal)>,
+}
+
+impl Change {
+    pub fn new(order: &Order, failure: Option<Reason>) -> Change {
+        Change {
+            order_id: order.order_id.clone(),
+            customer_id: order.customer_id.clone(),
+            failure,
+            currency: order.currency,
+            total: order.total,
+            lines: order
+                .lines
+                .iter()
+                .map(|line| (line.sku.clone(), line.quantity, line.unit_price))
+                .collect(),
+        }
+    }
+}
+
+impl Entry {
+    /// An entry for orders that `step` settled together in one transaction.
+    ///
+    /// An order is settled by a step once, so a step and the row of one of its orders name an entry uniquely.
+    pub fn settled(
+        step: &str,
+        batch_id: &str,
+        import_id: &str,
+        row: u64,
+        changes: Vec<Change>,
+        at: Timestamp,
+        zone: &TimeZone,
+    ) -> Entry {
+        let failed = changes
+            .iter()
+            .filter(|change| change.failure.is_some())
+            .count();
+        Entry {
+            partition: partition(&at.to_zoned(zone.clone()).date().to_string(), batch_id),
+            entry_id: format!("{batch_id}-{step}-{row}"),
+            import_id: import_id.to_owned(),
+            at,
+            completed: changes.len().saturating_sub(failed) as u64,
+            failed: failed as u64,
+            duplicates: 0,
+            changes,
+        }
+    }
+
+    /// An entry for the duplicates among the rows of a batch that were put into one transaction, from `row` on.
+    ///
+    /// Its partition does not depend on the day: a repetition on the next day must find the same key.
+    pub fn duplicates(
+        batch_id: &str,
+        import_id: &str,
+        row: u64,
+        duplicates: u64,
+        at: Timestamp,
+    ) -> Entry {
+        Entry {
+            partition: partition(DUPLICATES, batch_id),
+            entry_id: format!("{batch_id}-duplicates-{row}"),
+            import_id: import_id.to_owned(),
+            at,
+            completed: 0,
+            failed: 0,
+            duplicates,
+            changes: Vec::new(),
+        }
+    }
+}
+
+fn partition(day: &str, batch_id: &str) -> String {
+    format!("{day}#{:02}", ids::bucket(batch_id, BUCKETS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::tests::order;
+
+    #[test]
+    fn an_entry_counts_what_it_holds_on_the_day_of_the_business() {
+        let changes = vec![
+            Change::new(&order(3, "O-3", "A", 1), None),
+            Change::new(&order(4, "O-4", "A", 1), Some(Reason::OutOfStock)),
+        ];
+        let at: Timestamp = "2026-03-01T23:30:00Z".parse().expect("an instant");
+        let zone = TimeZone::get("Europe/Berlin").expect("a bundled zone");
+        let entry = Entry::settled("finalize", "im_x-000001", "im_x", 3, changes, at, &zone);
+        assert!(
+            entry.partition.starts_with("2026-03-02#"),
+            "{}",
+            entry.partition
+        );
+        assert_eq!(
+            (entry.completed, entry.failed, entry.entry_id.as_str()),
+            (1, 1, "im_x-000001-finalize-3")
+        );
+    }
+
+    #[test]
+    fn duplicates_keep_their_key_on_the_next_day() {
+        let on = |at: &str| {
+            Entry::duplicates("im_x-000001", "im_x", 1, 2, at.parse().expect("an instant"))
+        };
+        let (today, tomorrow) = (on("2026-03-01T12:00:00Z"), on("2026-03-02T12:00:00Z"));
+        assert_eq!(
+            (&today.partition, &today.entry_id),
+            (&tomorrow.partition, &tomorrow.entry_id)
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! What ordermill believes about orders, money and stock: pure decisions, no I/O, no clock, no async.
+//!
+//! Every other crate may depend on this one; this one depends on none of them.
+
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
+
+pub mod batch;
+pub mod fault;
+pub mod ids;
+pub mod journal;
+pub mod limits;
+pub mod money;
+pub mod order;
+pub mod packing;
+pub mod progress;
+pub mod status;
+pub mod stock;
+
+pub use batch::{Batch, Charged, Refused};
+pub use fault::Fault;
+pub use money::{Currency, Money};
+pub use order::{Contact, Line, Order};
+pub use status::{Reason, Status};

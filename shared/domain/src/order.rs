@@ -1,0 +1,356 @@
+//! An order as a file or a request asks for it, and the customer's contact data that came along.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{KEY_BYTES, LINES_PER_ORDER, TEXT_BYTES, UNITS_PER_LINE};
+use crate::money::{Currency, Money, MoneyError};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub order_id: String,
+    /// The row of the file: with the import's id it tells a repetition of this order from a duplicate.
+    pub row: u64,
+    pub customer_id: String,
+    pub currency: Currency,
+    /// What the customer is charged.
+    pub total: Decimal,
+    /// `total` minus the sum of the lines: what a declared total differs by.
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub adjustment: Decimal,
+    pub lines: Vec<Line>,
+    /// As the file says it: a date, or a date and a time without a zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_at: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub sku: String,
+    pub quantity: u32,
+    pub unit_price: Decimal,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    pub customer_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+impl Contact {
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.email.is_none()
+            && self.phone.is_none()
+            && self.address.is_none()
+    }
+
+    /// This contact with what `newer` knows better. What `newer` does not say stays.
+    pub fn updated_by(self, newer: Contact) -> Contact {
+        Contact {
+            customer_id: self.customer_id,
+            name: newer.name.or(self.name),
+            email: newer.email.or(self.email),
+            phone: newer.phone.or(self.phone),
+            address: newer.address.or(self.address),
+        }
+    }
+}
+
+/// What an order says of itself, before it is known to be one.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub order_id: String,
+    pub row: u64,
+    pub customer_id: String,
+    pub currency: Currency,
+    pub declared_total: Option<Decimal>,
+    pub lines: Vec<Line>,
+    pub ordered_at: Option<String>,
+}
+
+/// What becomes of a declared total that is not the sum of the lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TotalPolicy {
+    /// The declared total stands; the difference is kept as `adjustment`.
+    #[default]
+    Declared,
+    /// Such an order is refused.
+    Strict,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderError {
+    Empty(&'static str),
+    TooLong {
+        field: &'static str,
+        limit: usize,
+    },
+    ControlCharacter(&'static str),
+    NoLines,
+    TooManyLines(usize),
+    Quantity(u32),
+    Amount {
+        field: &'static str,
+        error: MoneyError,
+    },
+    TotalDiffers {
+        declared: Decimal,
+        sum: Decimal,
+    },
+}
+
+impl OrderError {
+    /// The column that people have to look at.
+    pub fn field(&self) -> &'static str {
+        match self {
+            OrderError::Empty(field) | OrderError::ControlCharacter(field) => field,
+            OrderError::TooLong { field, .. } | OrderError::Amount { field, .. } => field,
+            OrderError::NoLines | OrderError::TooManyLines(_) => "items",
+            OrderError::Quantity(_) => "quantity",
+            OrderError::TotalDiffers { .. } => "total",
+        }
+    }
+}
+
+impl fmt::Display for OrderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OrderError::Empty(field) => write!(f, "{field} is empty"),
+            OrderError::TooLong { field, limit } => {
+                write!(f, "{field} is longer than {limit} bytes")
+            }
+            OrderError::ControlCharacter(field) => write!(f, "{field} holds a control character"),
+            OrderError::NoLines => write!(f, "the order has no lines"),
+            OrderError::TooManyLines(lines) => {
+                write!(f, "{lines} lines are more than {LINES_PER_ORDER}")
+            }
+            OrderError::Quantity(units) => write!(
+                f,
+                "a quantity of {units} is not between 1 and {UNITS_PER_LINE}"
+            ),
+            OrderError::Amount { field, error } => write!(f, "{field}: {error}"),
+            OrderError::TotalDiffers { declared, sum } => {
+                write!(
+                    f,
+                    "the declared total {declared} is not the sum of the lines, {sum}"
+                )
+            }
+        }
+    }
+}
+
+impl Order {
+    pub fn new(draft: Draft, policy: TotalPolicy) -> Result<Order, OrderError> {
+        check_key("order_id", &draft.order_id)?;
+        check_key("customer_id", &draft.customer_id)?;
+        let sum = check_lines(&draft.lines, draft.currency)?;
+        let total = match draft.declared_total {
+            None => sum,
+            Some(declared) => money("total", declared, draft.currency)?,
+        };
+        if total != sum && policy == TotalPolicy::Strict {
+            return Err(OrderError::TotalDiffers {
+                declared: total.amount(),
+                sum: sum.amount(),
+            });
+        }
+        let adjustment = total.amount().checked_sub(sum.amount()).unwrap_or_default();
+        Ok(Order {
+            order_id: draft.order_id,
+            row: draft.row,
+            customer_id: draft.customer_id,
+            currency: draft.currency,
+            total: total.amount(),
+            adjustment,
+            lines: draft.lines,
+            ordered_at: draft.ordered_at,
+        })
+    }
+
+    /// Units by product: a SKU that stands in two lines is taken once.
+    pub fn units(&self) -> BTreeMap<&str, u64> {
+        let mut units = BTreeMap::new();
+        for line in &self.lines {
+            let sum: &mut u64 = units.entry(line.sku.as_str()).or_default();
+            *sum = sum.saturating_add(u64::from(line.quantity));
+        }
+        units
+    }
+
+    /// Whether an order that came over the wire is one that [`Order::new`] could have made.
+    pub fn check(&self) -> Result<(), OrderError> {
+        check_key("order_id", &self.order_id)?;
+        check_key("customer_id", &self.customer_id)?;
+        let sum = check_lines(&self.lines, self.currency)?;
+        let total = money("total", self.total, self.currency)?;
+        let expected = sum
+            .amount()
+            .checked_add(self.adjustment)
+            .unwrap_or_default();
+        if total.amount() == expected {
+            Ok(())
+        } else {
+            Err(OrderError::TotalDiffers {
+                declared: self.total,
+                sum: expected,
+            })
+        }
+    }
+}
+
+/// Ids and SKUs are keys: present, short, and printable.
+pub fn check_key(field: &'static str, value: &str) -> Result<(), OrderError> {
+    check_text(field, value, KEY_BYTES)?;
+    if value.is_empty() {
+        Err(OrderError::Empty(field))
+    } else {
+        Ok(())
+    }
+}
+
+pub fn check_text(field: &'static str, value: &str, limit: usize) -> Result<(), OrderError> {
+    if value.len() > limit {
+        return Err(OrderError::TooLong { field, limit });
+    }
+    if value.chars().any(char::is_control) {
+        return Err(OrderError::ControlCharacter(field));
+    }
+    Ok(())
+}
+
+/// Checks contact data field by field. Line breaks are usual in an address, so they are allowed there.
+pub fn check_contact(contact: &Contact) -> Result<(), OrderError> {
+    for (field, value) in [
+        ("customer_name", &contact.name),
+        ("customer_email", &contact.email),
+        ("customer_phone", &contact.phone),
+    ] {
+        check_text(field, value.as_deref().unwrap_or_default(), TEXT_BYTES)?;
+    }
+    let address = contact.address.as_deref().unwrap_or_default();
+    check_text(
+        "address",
+        &address.replace(['\n', '\r', '\t'], " "),
+        TEXT_BYTES,
+    )
+}
+
+fn check_lines(lines: &[Line], currency: Currency) -> Result<Money, OrderError> {
+    if lines.is_empty() {
+        return Err(OrderError::NoLines);
+    }
+    if lines.len() > LINES_PER_ORDER {
+        return Err(OrderError::TooManyLines(lines.len()));
+    }
+    lines.iter().try_fold(Money::zero(currency), |sum, line| {
+        check_key("sku", &line.sku)?;
+        if line.quantity == 0 || line.quantity > UNITS_PER_LINE {
+            return Err(OrderError::Quantity(line.quantity));
+        }
+        let field = "unit_price";
+        let price = money(field, line.unit_price, currency)?;
+        let amount = price
+            .checked_mul(line.quantity)
+            .map_err(|error| OrderError::Amount { field, error })?;
+        sum.checked_add(amount)
+            .map_err(|error| OrderError::Amount { field, error })
+    })
+}
+
+fn money(field: &'static str, amount: Decimal, currency: Currency) -> Result<Money, OrderError> {
+    Money::new(amount, currency).map_err(|error| OrderError::Amount { field, error })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An order of one line: `("O-1", "SKU-1", 2)`.
+    pub(crate) fn order(row: u64, order_id: &str, sku: &str, quantity: u32) -> Order {
+        Order::new(
+            draft(row, order_id, &[(sku, quantity)]),
+            TotalPolicy::Declared,
+        )
+        .expect("a valid order")
+    }
+
+    pub(crate) fn draft(row: u64, order_id: &str, lines: &[(&str, u32)]) -> Draft {
+        let line = |&(sku, quantity): &(&str, u32)| Line {
+            sku: sku.to_owned(),
+            quantity,
+            unit_price: Decimal::new(999, 2),
+        };
+        Draft {
+            order_id: order_id.to_owned(),
+            row,
+            customer_id: "C-1".to_owned(),
+            currency: "USD".parse().expect("a currency"),
+            declared_total: None,
+            lines: lines.iter().map(line).collect(),
+            ordered_at: None,
+        }
+    }
+
+    #[test]
+    fn the_declared_total_stands_and_the_difference_is_kept() {
+        let with_total = |cents| Draft {
+            declared_total: Some(Decimal::new(cents, 2)),
+            ..draft(1, "O-1", &[("A", 2)])
+        };
+        let order = Order::new(with_total(1999), TotalPolicy::Declared).expect("accepted");
+        assert_eq!(
+            (order.total, order.adjustment),
+            (Decimal::new(1999, 2), Decimal::new(1, 2))
+        );
+        assert_eq!(order.check(), Ok(()));
+        assert!(matches!(
+            Order::new(with_total(1999), TotalPolicy::Strict),
+            Err(OrderError::TotalDiffers { .. })
+        ));
+        assert!(Order::new(with_total(1998), TotalPolicy::Strict).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_an_order_is_refused_with_its_field() {
+        let cases: [(Draft, &str); 7] = [
+            (
+                Draft {
+                    order_id: String::new(),
+                    ..draft(1, "", &[("A", 1)])
+                },
+                "order_id",
+            ),
+            (draft(1, "O\n1", &[("A", 1)]), "order_id"),
+            (draft(1, &"x".repeat(129), &[("A", 1)]), "order_id"),
+            (draft(1, "O-1", &[]), "items"),
+            (draft(1, "O-1", &[("A", 0)]), "quantity"),
+            (draft(1, "O-1", &[("", 1)]), "sku"),
+            (
+                draft(1, "O-1", &vec![("A", 1); LINES_PER_ORDER + 1]),
+                "items",
+            ),
+        ];
+        for (draft, field) in cases {
+            let refused = Order::new(draft.clone(), TotalPolicy::Declared).expect_err("refused");
+            assert_eq!(refused.field(), field, "{draft:?}");
+        }
+    }
+
+    #[test]
+    fn a_tampered_order_does_not_pass_the_check() {
+        let mut tampered = order(1, "O-1", "A", 2);
+        tampered.total = Decimal::new(1, 2);
+        assert!(tampered.check().is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! How far an import is: numbers that add up at every moment.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What an import's record says of itself. Whether its orders are settled is counted, not written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Stage {
+    /// Rows are being read. `rows` is announced before the rows are sent, so it is never behind the counters.
+    Reading,
+    /// The whole file was read and sent.
+    Sent,
+    /// The file as a whole could not be taken; nothing of it was sent.
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ImportStatus {
+    Reading,
+    Processing,
+    Completed,
+    Failed,
+}
+
+impl fmt::Display for ImportStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ImportStatus::Reading => "READING",
+            ImportStatus::Processing => "PROCESSING",
+            ImportStatus::Completed => "COMPLETED",
+            ImportStatus::Failed => "FAILED",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub rows: u64,
+    pub rejected: u64,
+    pub duplicates: u64,
+    pub completed: u64,
+    pub failed: u64,
+}
+
+impl Progress {
+    /// Rows that are still on their way. Nothing where the counters claim more than the rows: then the books do
+    /// not balance, and `verify` says so.
+    pub fn pending(&self) -> Option<u64> {
+        let settled = [self.rejected, self.duplicates, self.completed, self.failed];
+        settled
+            .iter()
+            .try_fold(self.rows, |pending, count| pending.checked_sub(*count))
+    }
+
+    pub fn status(&self, stage: Stage) -> ImportStatus {
+        match stage {
+            Stage::Failed => ImportStatus::Failed,
+            Stage::Reading => ImportStatus::Reading,
+            Stage::Sent if self.pending() == Some(0) => ImportStatus::Completed,
+            Stage::Sent => ImportStatus::Processing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_completed_when_the_last_row_is_accounted_for() {
+        let mut progress = Progress {
+            rows: 10,
+            rejected: 1,
+            duplicates: 2,
+            completed: 4,
+            failed: 2,
+        };
+        assert_eq!(progress.pending(), Some(1));
+        assert_eq!(progress.status(Stage::Sent), ImportStatus::Processing);
+        progress.completed = 5;
+        assert_eq!(progress.status(Stage::Reading), ImportStatus::Reading);
+        assert_eq!(progress.status(Stage::Sent), ImportStatus::Completed);
+        progress.completed = 6;
+        assert_eq!(progress.pending(), None);
+        assert_ne!(progress.status(Stage::Sent), ImportStatus::Completed);
+    }
+}
