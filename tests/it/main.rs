@@ -1,1 +1,9 @@
+//! Tests over more than one crate: the store's contract, the saga, the stack, and the rules of the house.
 
+mod contract;
+mod events;
+mod house;
+mod intake;
+mod on_stack;
+mod saga;
+mod support;

@@ -1,1 +1,29 @@
-fn main() {}
+use dispatch::ports::{SqsQueue, StateMachine};
+use edge::aws::{CountCalls, NoHostPrefix};
+use edge::{Error, Process, settings};
+use store::schema::Table;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let process = Process::start()?;
+    let store = process.store(&[Table::Customers])?;
+    let calls = || CountCalls(process.meter.clone());
+    let sfn = aws_sdk_sfn::config::Builder::from(&process.aws)
+        .interceptor(calls())
+        .interceptor(NoHostPrefix)
+        .build();
+    let saga = StateMachine {
+        client: aws_sdk_sfn::Client::from_conf(sfn),
+        arn: settings::required("SAGA_ARN")?,
+    };
+    let sqs = aws_sdk_sqs::config::Builder::from(&process.aws)
+        .interceptor(calls())
+        .build();
+    let queue = SqsQueue {
+        client: aws_sdk_sqs::Client::from_conf(sqs),
+        url: settings::required("BATCHES_QUEUE_URL")?,
+    };
+    process
+        .serve(async |event, at| dispatch::handle(&store, &saga, &queue, event, at).await)
+        .await
+}

@@ -89,6 +89,18 @@ pub enum TotalPolicy {
     Strict,
 }
 
+impl std::str::FromStr for TotalPolicy {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<TotalPolicy, &'static str> {
+        match name {
+            "declared" => Ok(TotalPolicy::Declared),
+            "strict" => Ok(TotalPolicy::Strict),
+            _ => Err("a total policy is declared or strict"),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderError {
     Empty(&'static str),

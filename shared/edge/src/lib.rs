@@ -1,1 +1,132 @@
+//! The edge between a function and the Lambda service: settings in, faults and usage out.
+//!
+//! Knows nothing of orders. A function's `main` reads its settings here, builds its clients once, and serves.
 
+pub mod aws;
+mod failure;
+pub mod settings;
+
+use std::time::{Duration, SystemTime};
+
+use aws_types::SdkConfig;
+use domain::Fault;
+use jiff::{Timestamp, Unit};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use store::Store;
+use store::dynamo::{DynamoEngine, Meter};
+use store::schema::Table;
+use tracing::Instrument;
+
+use failure::Failure;
+
+pub type Error = lambda_runtime::Error;
+
+/// What a process holds from its start to its end.
+pub struct Process {
+    pub aws: SdkConfig,
+    pub meter: Meter,
+}
+
+/// What an invocation gives its handler besides the event: nothing in a handler asks a clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation {
+    pub now: Timestamp,
+    /// How long the process may still work on this.
+    pub remaining: Duration,
+}
+
+impl Process {
+    /// To be called once, first thing in `main`.
+    pub fn start() -> Result<Process, Fault> {
+        tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_target(false)
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .init();
+        Ok(Process {
+            aws: aws::from_environment()?,
+            meter: Meter::default(),
+        })
+    }
+
+    /// A store that knows these tables, whose names are in the environment, and no others.
+    pub fn store(&self, tables: &[Table]) -> Result<Store<DynamoEngine>, Fault> {
+        let names = tables.iter().map(|table| {
+            Ok((
+                *table,
+                settings::required(&settings::table_variable(*table))?,
+            ))
+        });
+        let names = names.collect::<Result<_, Fault>>()?;
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.aws)
+            .interceptor(aws::CountCalls(self.meter.clone()))
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        Ok(Store::new(
+            DynamoEngine::new(client, names, self.meter.clone()),
+            fastrand::u64(..),
+        ))
+    }
+
+    /// Serves invocations until the service ends the process.
+    pub async fn serve<I, O>(
+        self,
+        handle: impl AsyncFn(I, Invocation) -> Result<O, Fault>,
+    ) -> Result<(), Error>
+    where
+        I: DeserializeOwned,
+        O: Serialize,
+    {
+        let (handle, meter) = (&handle, &self.meter);
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+            let span = tracing::info_span!("invocation", request_id = event.context.request_id);
+            async move {
+                let invocation = invocation(event.context.deadline);
+                let outcome = match serde_json::from_str(event.payload.get()) {
+                    // Boxed: the layers of futures below are deeper than the compiler follows.
+                    Ok(input) => Box::pin(handle(input, invocation)).await,
+                    Err(error) => Err(Fault::Malformed(format!(
+                        "the event is not what this function takes: {error}"
+                    ))),
+                };
+                report(meter);
+                outcome.map_err(|fault| {
+                    tracing::error!(
+                        fault = fault.name(),
+                        reason = fault.message(),
+                        "the invocation failed"
+                    );
+                    Failure(fault)
+                })
+            }
+            .instrument(span)
+        }))
+        .await
+    }
+}
+
+fn invocation(deadline_ms: u64) -> Invocation {
+    let now = Timestamp::now();
+    let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(deadline_ms);
+    Invocation {
+        // Milliseconds are all that anyone reads, and every stored instant is billed by its length.
+        now: now.round(Unit::Millisecond).unwrap_or(now),
+        remaining: deadline
+            .duration_since(SystemTime::now())
+            .unwrap_or_default(),
+    }
+}
+
+/// One line for each invocation: what it asked of AWS. `ordermill cost` adds these up.
+fn report(meter: &Meter) {
+    let usage = meter.take();
+    if let Ok(usage) = serde_json::to_string(&usage) {
+        tracing::info!(usage, "used");
+    }
+}

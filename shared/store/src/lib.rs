@@ -1,1 +1,23 @@
+//! The typed store: tables, what may be asked of them, and one file for each kind of thing that is kept.
+//!
+//! Two engines answer: `dynamo` (the service) and `memory` (for simulation, with faults on request). Nothing outside
+//! this crate sees an attribute value.
 
+pub mod dynamo;
+pub mod engine;
+pub mod memory;
+pub mod ops;
+pub mod retry;
+pub mod schema;
+
+pub mod customers;
+pub mod imports;
+mod item;
+pub mod journal;
+pub mod orders;
+pub mod products;
+mod settlement;
+
+pub use engine::Engine;
+pub use retry::Store;
+pub use settlement::Moment;

@@ -1,0 +1,197 @@
+//! What `chunk` needs of the outside: to read an object, to leave its rejects, and to send batches.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::limits::BYTES_PER_BATCH;
+use domain::{Batch, Fault};
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+/// A version of an object, which never changes.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bucket: String,
+    pub key: String,
+    pub version: String,
+    pub size: u64,
+}
+
+pub trait Body {
+    /// Safe to drop before it is done: no piece gets lost.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, Fault>>;
+}
+
+pub trait Files {
+    /// Nothing where there is no such object.
+    fn open(&self, object: &Object) -> impl Future<Output = Result<Option<impl Body>, Fault>>;
+
+    fn put_rejects(
+        &self,
+        bucket: &str,
+        import_id: &str,
+        file: Vec<u8>,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
+
+pub trait Queue {
+    /// Returns when every batch is in the queue.
+    fn send(&self, batches: Vec<Batch>) -> impl Future<Output = Result<(), Fault>>;
+}
+
+pub struct S3Files {
+    pub client: aws_sdk_s3::Client,
+}
+
+struct S3Body(ByteStream);
+
+impl Body for S3Body {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let bytes = self
+            .0
+            .try_next()
+            .await
+            .map_err(|error| Fault::Transient(format!("reading the object: {error}")))?;
+        Ok(bytes.map(|bytes| bytes.to_vec()))
+    }
+}
+
+impl Files for S3Files {
+    async fn open(&self, object: &Object) -> Result<Option<impl Body>, Fault> {
+        let request = self
+            .client
+            .get_object()
+            .bucket(&object.bucket)
+            .key(&object.key)
+            .version_id(&object.version);
+        match request.send().await {
+            Ok(answer) => Ok(Some(S3Body(answer.body))),
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some("NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed")
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(Fault::Transient(DisplayErrorContext(error).to_string())),
+        }
+    }
+
+    async fn put_rejects(&self, bucket: &str, import_id: &str, file: Vec<u8>) -> Result<(), Fault> {
+        let key = format!("rejects/{import_id}.csv");
+        let request = self
+            .client
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type("text/csv")
+            .body(file.into());
+        request
+            .send()
+            .await
+            .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
+        Ok(())
+    }
+}
+
+pub struct SqsQueue {
+    pub client: aws_sdk_sqs::Client,
+    pub url: String,
+}
+
+/// The queue takes ten messages in a request, of 256 KB together; older emulators count exactly that.
+const MESSAGES_PER_REQUEST: usize = 10;
+const BYTES_PER_REQUEST: usize = 250_000;
+
+/// Requests under way for one window.
+const REQUESTS_AT_ONCE: usize = 4;
+
+/// How often a message that the queue did not take is offered again.
+const OFFERS: usize = 5;
+
+impl Queue for SqsQueue {
+    async fn send(&self, batches: Vec<Batch>) -> Result<(), Fault> {
+        let mut requests: Vec<Vec<(String, String)>> = Vec::new();
+        let mut bytes = BYTES_PER_REQUEST;
+        for batch in batches {
+            let body = serde_json::to_string(&batch).map_err(|error| {
+                Fault::Corrupt(format!("a batch could not be written: {error}"))
+            })?;
+            debug_assert!(
+                body.len() <= BYTES_PER_BATCH + 1_000,
+                "{} bytes in one batch",
+                body.len()
+            );
+            let full = requests
+                .last()
+                .is_none_or(|request| request.len() == MESSAGES_PER_REQUEST);
+            if full || bytes + body.len() > BYTES_PER_REQUEST {
+                requests.push(Vec::new());
+                bytes = 0;
+            }
+            bytes += body.len();
+            requests
+                .last_mut()
+                .into_iter()
+                .for_each(|request| request.push((batch.import_id.clone(), body.clone())));
+        }
+        stream::iter(requests)
+            .map(|request| self.offer(request))
+            .buffer_unordered(REQUESTS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+}
+
+impl SqsQueue {
+    /// The answer is read entry by entry: some may be in the queue and others not.
+    async fn offer(&self, messages: Vec<(String, String)>) -> Result<(), Fault> {
+        let mut open: BTreeMap<String, (String, String)> = messages
+            .into_iter()
+            .enumerate()
+            .map(|(at, message)| (at.to_string(), message))
+            .collect();
+        let mut reason = String::new();
+        for _ in 0..OFFERS {
+            let entries: Result<Vec<_>, _> = open
+                .iter()
+                // The group makes the queue fair: a large import does not keep a small one waiting.
+                .map(|(id, (import_id, body))| {
+                    SendMessageBatchRequestEntry::builder()
+                        .id(id)
+                        .message_group_id(import_id)
+                        .message_body(body)
+                        .build()
+                })
+                .collect();
+            let entries = entries.map_err(|error| Fault::Corrupt(error.to_string()))?;
+            let request = self
+                .client
+                .send_message_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(entries));
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
+            for sent in answer.successful() {
+                open.remove(sent.id());
+            }
+            if open.is_empty() {
+                return Ok(());
+            }
+            reason = answer
+                .failed()
+                .iter()
+                .map(|failed| failed.code())
+                .collect::<Vec<_>>()
+                .join(", ");
+        }
+        Err(Fault::Transient(format!(
+            "the queue did not take {} messages: {reason}",
+            open.len()
+        )))
+    }
+}

@@ -1,0 +1,139 @@
+//! What to write for a part of a batch, given what refusals have told of it so far. Decides, and does not write.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::journal::{Change, Entry};
+use domain::stock::{Known, demand, serve};
+use domain::{Batch, Fault, Order, Status};
+use store::ops::{Verdict, Write};
+use store::orders::{Found, Origin};
+use store::products::ProductRecord;
+use store::{Moment, journal, orders, products};
+
+/// A part of a batch, and all that is known of its orders and products.
+pub struct Part<'a> {
+    batch: &'a Batch,
+    orders: &'a [Order],
+    found: HashMap<&'a str, Found>,
+    stock: HashMap<String, Known>,
+}
+
+/// A transaction, and what holds once it is written.
+pub struct Plan<'a> {
+    pub writes: Vec<Write>,
+    /// What each of the first writes is about, in their sequence; the journal's entry comes after them.
+    subjects: Vec<Subject<'a>>,
+    pub to_pay: Vec<&'a Order>,
+    pub duplicates: u64,
+}
+
+enum Subject<'a> {
+    Order(&'a str),
+    Product(&'a str),
+}
+
+impl<'a> Part<'a> {
+    pub fn new(batch: &'a Batch, orders: &'a [Order]) -> Part<'a> {
+        Part {
+            batch,
+            orders,
+            found: HashMap::new(),
+            stock: HashMap::new(),
+        }
+    }
+
+    pub fn plan(&self, moment: &Moment) -> Result<Plan<'a>, Fault> {
+        let (batch_id, import_id) = (self.batch.batch_id.as_str(), self.batch.import_id.as_str());
+        let mut plan = Plan {
+            writes: Vec::new(),
+            subjects: Vec::new(),
+            to_pay: Vec::new(),
+            duplicates: 0,
+        };
+        let mut new: Vec<&'a Order> = Vec::new();
+        let mut seen = HashSet::new();
+        for order in self.orders {
+            let first = seen.insert(order.order_id.as_str());
+            match self.found.get(order.order_id.as_str()) {
+                None if first => new.push(order),
+                Some(found)
+                    if found.is_from(Origin {
+                        import_id,
+                        row: order.row,
+                    }) =>
+                {
+                    // Reserved or paid by an earlier run of this batch: it goes on from there. Anything else is
+                    // settled, or waits for its payment and is settled when that is known.
+                    if matches!(found.status, Status::Reserved | Status::Paid) {
+                        plan.to_pay.push(order);
+                    }
+                }
+                _ => plan.duplicates += 1,
+            }
+        }
+        let mut failed = Vec::new();
+        let mut served = Vec::new();
+        for (order, verdict) in new.iter().zip(serve(new.iter().copied(), &self.stock)) {
+            plan.subjects.push(Subject::Order(&order.order_id));
+            plan.writes.push(match verdict {
+                Ok(()) => {
+                    served.push(*order);
+                    orders::reserve(batch_id, import_id, order, moment.now)?
+                }
+                Err(reason) => {
+                    failed.push(Change::new(order, Some(reason)));
+                    orders::refuse(batch_id, import_id, order, reason, moment.now)?
+                }
+            });
+        }
+        for (sku, units) in demand(served.iter().copied()) {
+            plan.subjects.push(Subject::Product(sku));
+            plan.writes.push(products::take(sku, units)?);
+        }
+        if let Some(row) = new
+            .iter()
+            .map(|order| order.row)
+            .min()
+            .filter(|_| !failed.is_empty())
+        {
+            plan.writes.push(journal::append(&Entry::settled(
+                "reserve",
+                batch_id,
+                import_id,
+                row,
+                failed,
+                moment.now,
+                &moment.zone,
+            ))?);
+        }
+        plan.to_pay.extend(served);
+        plan.to_pay.sort_by_key(|order| order.row);
+        Ok(plan)
+    }
+
+    /// Takes in what a refused transaction found. Every refusal that gets here has something to tell.
+    pub fn learn(&mut self, plan: &Plan<'a>, verdicts: Vec<Verdict>) -> Result<(), Fault> {
+        for (subject, verdict) in plan.subjects.iter().zip(verdicts) {
+            let Verdict::Condition(found) = verdict else {
+                continue;
+            };
+            match (subject, found) {
+                (Subject::Order(order_id), Some(item)) => {
+                    self.found.insert(order_id, Found::read(item)?);
+                }
+                // It was there when the transaction was refused; without it, there is nothing to learn.
+                (Subject::Order(_), None) => {}
+                (Subject::Product(sku), None) => {
+                    self.stock.insert((*sku).to_owned(), Known::Missing);
+                }
+                (Subject::Product(sku), Some(item)) => {
+                    self.stock.insert(
+                        (*sku).to_owned(),
+                        Known::Available(ProductRecord::read(item)?.available),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}

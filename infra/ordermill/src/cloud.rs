@@ -1,0 +1,145 @@
+//! A deployed stack, on AWS or on an emulator: its clients, its outputs, its store.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, bail};
+use aws_types::SdkConfig;
+use store::Store;
+use store::dynamo::{DynamoEngine, Meter};
+use store::schema::Table;
+
+use crate::local;
+
+/// Where requests go, and with which credentials.
+#[derive(Clone)]
+pub struct Cloud {
+    pub aws: SdkConfig,
+    pub endpoint: Option<String>,
+}
+
+/// A stack that is deployed.
+pub struct Stack {
+    pub cloud: Cloud,
+    pub name: String,
+    outputs: HashMap<String, String>,
+}
+
+impl Cloud {
+    /// `AWS_ENDPOINT_URL` decides; without it, a local stack that is running; without that, AWS.
+    pub async fn find(aws: bool) -> Cloud {
+        if let Some(endpoint) = edge::aws::endpoint() {
+            return Cloud::at(&endpoint).await;
+        }
+        match local::running().filter(|_| !aws) {
+            Some(running) => {
+                eprintln!("(on the local stack at {})", running.endpoint());
+                Cloud::at(&running.endpoint()).await
+            }
+            None => {
+                let aws = aws_config::defaults(aws_config::BehaviorVersion::latest())
+                    .http_client(edge::aws::http_client())
+                    .load()
+                    .await;
+                Cloud {
+                    aws,
+                    endpoint: None,
+                }
+            }
+        }
+    }
+
+    /// An emulator. It takes any credentials, so missing ones are made up.
+    pub async fn at(endpoint: &str) -> Cloud {
+        let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .http_client(edge::aws::http_client_for(Some(endpoint)));
+        if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() {
+            loader = loader.credentials_provider(aws_credential_types::Credentials::new(
+                "test",
+                "test",
+                None,
+                None,
+                "local stack",
+            ));
+        }
+        if std::env::var_os("AWS_REGION").is_none()
+            && std::env::var_os("AWS_DEFAULT_REGION").is_none()
+        {
+            loader = loader.region(aws_types::region::Region::from_static("us-east-1"));
+        }
+        Cloud {
+            aws: loader.load().await,
+            endpoint: Some(endpoint.to_owned()),
+        }
+    }
+
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let path_style = self.endpoint.is_some();
+        aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&self.aws)
+                .force_path_style(path_style)
+                .build(),
+        )
+    }
+
+    pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.aws)
+    }
+
+    pub async fn stack(&self, name: &str) -> Result<Stack> {
+        let described = self
+            .cloudformation()
+            .describe_stacks()
+            .stack_name(name)
+            .send()
+            .await;
+        let hint = || {
+            format!(
+                "the stack {name} was not found: `ordermill up` starts it here, `sam deploy` on AWS"
+            )
+        };
+        let stack = described
+            .with_context(hint)?
+            .stacks
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .with_context(hint)?;
+        let outputs = stack
+            .outputs
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|output| Some((output.output_key?, output.output_value?)));
+        Ok(Stack {
+            cloud: self.clone(),
+            name: name.to_owned(),
+            outputs: outputs.collect(),
+        })
+    }
+}
+
+impl Stack {
+    pub fn output(&self, key: &str) -> Result<&str> {
+        match self.outputs.get(key) {
+            Some(value) => Ok(value),
+            None => bail!(
+                "the stack {} has no output {key}: is it of this version?",
+                self.name
+            ),
+        }
+    }
+
+    pub fn store(&self) -> Result<Store<DynamoEngine>> {
+        let mut names = HashMap::new();
+        for table in Table::ALL {
+            let name = table.name();
+            let output = format!("{}{}Table", name[..1].to_ascii_uppercase(), &name[1..]);
+            names.insert(table, self.output(&output)?.to_owned());
+        }
+        let client = aws_sdk_dynamodb::Client::new(&self.cloud.aws);
+        Ok(Store::new(
+            DynamoEngine::new(client, names, Meter::default()),
+            fastrand::u64(..),
+        ))
+    }
+}

@@ -1,0 +1,111 @@
+//! `up` and `down`: the local stack that stays.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::{Global, Local};
+use crate::cloud::{Cloud, Stack};
+use crate::local::{self, Emulator, Life, Workspace};
+use crate::output;
+
+pub async fn up(global: &Global, options: &Local) -> Result<bool> {
+    let (stack, emulator) = raise(global, options, Life::UntilStopped).await?;
+    let endpoint = stack.cloud.endpoint.clone().unwrap_or_default();
+    if global.json {
+        output::json(
+            &json!({"stack": stack.name, "endpoint": endpoint, "started": emulator.is_some()}),
+        )?;
+    } else {
+        println!(
+            "The stack {} is up at {endpoint}. `ordermill down` stops it.",
+            stack.name
+        );
+    }
+    Ok(true)
+}
+
+pub async fn down(global: &Global) -> Result<bool> {
+    let stopped = local::stop().await?;
+    if global.json {
+        output::json(&json!({"stopped": stopped}))?;
+    } else {
+        println!(
+            "{}",
+            if stopped {
+                "Stopped."
+            } else {
+                "Nothing was running."
+            }
+        );
+    }
+    Ok(true)
+}
+
+/// Builds the functions and deploys the template: to the endpoint that is set, to the emulator that is up, or to one
+/// that is started here. Says on stderr what it is doing, and how long each step took.
+pub async fn raise(
+    global: &Global,
+    options: &Local,
+    life: Life,
+) -> Result<(Stack, Option<Emulator>)> {
+    let workspace = Workspace::find()?;
+    let given =
+        edge::aws::endpoint().or_else(|| local::running().map(|running| running.endpoint()));
+    let quiet = !output::watched();
+    let steps = Steps;
+    let emulator = match given {
+        Some(_) => {
+            steps
+                .run("building the functions", workspace.build(quiet))
+                .await?;
+            None
+        }
+        None => {
+            // Side by side: the one waits for the processor, the other for the network.
+            let (built, installed) = tokio::join!(
+                steps.run("building the functions", workspace.build(quiet)),
+                steps.run("installing the emulator", workspace.install_emulator())
+            );
+            built.and(installed)?;
+            Some(
+                steps
+                    .run(
+                        "starting the emulator",
+                        workspace.start_emulator(options.port, life),
+                    )
+                    .await?,
+            )
+        }
+    };
+    let endpoint = given
+        .or_else(|| emulator.as_ref().map(Emulator::endpoint))
+        .unwrap_or_default();
+    let cloud = Cloud::at(&endpoint).await;
+    let stack = steps
+        .run(
+            "deploying template.yaml",
+            workspace.deploy(
+                &cloud,
+                &global.stack,
+                &local::parameters(options.concurrency),
+            ),
+        )
+        .await?;
+    Ok((stack, emulator))
+}
+
+/// Steps that somebody waits for.
+pub struct Steps;
+
+impl Steps {
+    pub async fn run<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let started = Instant::now();
+        eprintln!("  \u{2026} {what}");
+        let done = work.await;
+        let mark = if done.is_ok() { '\u{2713}' } else { '\u{2717}' };
+        eprintln!("  {mark} {what}: {:.1} s", started.elapsed().as_secs_f64());
+        done
+    }
+}

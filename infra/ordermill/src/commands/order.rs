@@ -1,0 +1,68 @@
+//! `order`: what is known of one order.
+
+use anyhow::Result;
+
+use crate::cli::{Global, Order};
+use crate::cloud::Stack;
+use crate::output;
+
+pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool> {
+    let Order::Get { order_id } = command;
+    let Some(order) = stack.store()?.order(order_id).await? else {
+        anyhow::bail!("there is no order {}", output::plain(order_id));
+    };
+    if global.json {
+        output::json(&order)?;
+        return Ok(true);
+    }
+    let instant = |instant: Option<jiff::Timestamp>| {
+        instant
+            .map(|instant| instant.to_string())
+            .unwrap_or_default()
+    };
+    let mut rows = vec![
+        ["order".to_owned(), order.order_id],
+        [
+            "status".to_owned(),
+            format!(
+                "{}{}",
+                order.status,
+                order
+                    .failure
+                    .map(|reason| format!(", {reason}"))
+                    .unwrap_or_default()
+            ),
+        ],
+        ["customer".to_owned(), order.customer_id],
+        [
+            "total".to_owned(),
+            format!("{} {}", order.total, order.currency),
+        ],
+        ["adjustment".to_owned(), order.adjustment.to_string()],
+        ["payment".to_owned(), order.payment.unwrap_or_default()],
+        [
+            "import, row".to_owned(),
+            format!("{}, {}", order.import_id, order.row),
+        ],
+        ["batch".to_owned(), order.batch_id],
+        ["reserved at".to_owned(), instant(Some(order.created_at))],
+        ["paid at".to_owned(), instant(order.paid_at)],
+        ["settled at".to_owned(), instant(order.settled_at)],
+    ];
+    for line in order.lines {
+        rows.push([
+            "line".to_owned(),
+            format!("{} x {} at {}", line.quantity, line.sku, line.unit_price),
+        ]);
+    }
+    println!(
+        "{}",
+        output::table(
+            &["", ""],
+            &[],
+            rows.into_iter()
+                .map(|[name, value]| [name, output::plain(&value)])
+        )
+    );
+    Ok(true)
+}

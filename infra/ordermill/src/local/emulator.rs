@@ -1,0 +1,237 @@
+//! The emulator as a process: installed into the target folder, started, and ended without a trace.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use super::{eventually, read};
+
+/// What the template needs of AWS.
+const SERVICES: &str = "cloudformation,dynamodb,iam,lambda,logs,s3,sqs,states";
+
+/// How long it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It ends when this process does, however that ends.
+    WithThisProcess,
+    /// Until `down`.
+    UntilStopped,
+}
+
+/// What `up` leaves behind for `down`, and for every command in between.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct State {
+    pid: u32,
+    port: u16,
+}
+
+pub struct Emulator {
+    port: u16,
+    /// Its standard input is what ties it to this process.
+    process: Child,
+}
+
+/// Puts the pinned emulator into a virtual environment of its own, once for each set of pins.
+pub async fn install(root: &Path, folder: &Path) -> Result<()> {
+    let environment = environment(root, folder)?;
+    let finished = environment.join("installed");
+    if finished.exists() {
+        return Ok(());
+    }
+    run(Command::new(python().await?)
+        .args(["-m", "venv", "--clear"])
+        .arg(&environment))
+    .await?;
+    let requirements = root.join("infra/emulator/requirements.txt");
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--no-compile",
+        "--requirement",
+    ];
+    run(Command::new(environment.join("bin/python"))
+        .args(pip)
+        .arg(requirements))
+    .await?;
+    File::create(finished)?;
+    Ok(())
+}
+
+impl Emulator {
+    pub async fn start(root: &Path, folder: &Path, port: u16, life: Life) -> Result<Emulator> {
+        ensure!(
+            !answers(port),
+            "port {port} is taken: choose another with --port, or deploy to what is there by setting AWS_ENDPOINT_URL"
+        );
+        let log_path = folder.join(format!("emulator-{port}.log"));
+        let scratch = folder.join(format!("emulator-{port}"));
+        std::fs::create_dir_all(&scratch)?;
+        let log = File::create(&log_path)?;
+        // Not one of the runtime's own: it outlives runtimes when tests share it.
+        let mut command = std::process::Command::new(environment(root, folder)?.join("bin/python"));
+        command
+            .arg(root.join("infra/emulator/run.py"))
+            // Functions inherit this environment, and must find in it what Lambda would give them, and nothing else.
+            .env_clear()
+            .envs(
+                ["PATH", "HOME"]
+                    .into_iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .env("GATEWAY_PORT", port.to_string())
+            .env("BIND_HOST", "127.0.0.1")
+            .env("AWS_ENDPOINT_URL", endpoint(port))
+            .env("SERVICES", SERVICES)
+            .env("TMPDIR", &scratch)
+            .env("S3_DATA_DIR", scratch.join("s3"))
+            .env("LOG_LEVEL", "WARNING")
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Ctrl-C in the terminal is for us: we end it when we are done.
+            .process_group(0);
+        match life {
+            Life::WithThisProcess => command.arg("--watch-stdin").stdin(Stdio::piped()),
+            Life::UntilStopped => command.stdin(Stdio::null()),
+        };
+        let mut process = command
+            .spawn()
+            .context("the emulator could not be started")?;
+        if life == Life::UntilStopped {
+            let state = State {
+                pid: process.id(),
+                port,
+            };
+            std::fs::write(State::path(folder), serde_json::to_string(&state)?)?;
+        }
+        eventually(
+            "the start of the emulator",
+            Duration::from_secs(60),
+            async || {
+                if let Some(status) = process.try_wait()? {
+                    bail!(
+                        "the emulator ended with {status}; its last words are in {}",
+                        log_path.display()
+                    );
+                }
+                Ok(answers(port))
+            },
+        )
+        .await?;
+        Ok(Emulator { port, process })
+    }
+
+    pub fn endpoint(&self) -> String {
+        endpoint(self.port)
+    }
+
+    /// Function processes are its children.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends one that lives with this process, and waits until it is gone.
+    pub async fn stop(mut self) -> Result<()> {
+        drop(self.process.stdin.take());
+        eventually(
+            "the end of the emulator",
+            Duration::from_secs(15),
+            async || Ok(self.process.try_wait()?.is_some()),
+        )
+        .await
+    }
+}
+
+impl State {
+    fn path(folder: &Path) -> PathBuf {
+        folder.join("running.json")
+    }
+
+    pub fn read(folder: &Path) -> Option<State> {
+        serde_json::from_str(&read(&State::path(folder)).ok()?).ok()
+    }
+
+    pub fn endpoint(&self) -> String {
+        endpoint(self.port)
+    }
+
+    pub fn answers(&self) -> bool {
+        answers(self.port)
+    }
+
+    pub async fn stop(self, folder: &Path) -> Result<bool> {
+        std::fs::remove_file(State::path(folder))?;
+        // A process id may have been given to somebody else since: only what answers on our port is ours.
+        if !self.answers() {
+            return Ok(false);
+        }
+        run(Command::new("kill").arg(self.pid.to_string())).await?;
+        eventually(
+            "the end of the emulator",
+            Duration::from_secs(15),
+            async || Ok(!answers(self.port)),
+        )
+        .await?;
+        Ok(true)
+    }
+}
+
+fn endpoint(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+fn answers(port: u16) -> bool {
+    TcpStream::connect_timeout(
+        &SocketAddr::from(([127, 0, 0, 1], port)),
+        Duration::from_millis(500),
+    )
+    .is_ok()
+}
+
+/// Named after the pins, so that new pins make a new environment.
+fn environment(root: &Path, folder: &Path) -> Result<PathBuf> {
+    let pins = read(&root.join("infra/emulator/requirements.txt"))?;
+    Ok(folder.join(format!("python-{}", domain::ids::short_hash(&[&pins]))))
+}
+
+/// The first Python that is new enough for the emulator.
+async fn python() -> Result<&'static str> {
+    for candidate in ["python3.11", "python3", "python3.12", "python3.13"] {
+        let new_enough = "import sys; sys.exit(sys.version_info < (3, 10))";
+        let status = Command::new(candidate)
+            .args(["-c", new_enough])
+            .stderr(Stdio::null())
+            .status()
+            .await;
+        if status.is_ok_and(|status| status.success()) {
+            return Ok(candidate);
+        }
+    }
+    bail!("the emulator needs Python 3.10 or newer, with venv, as python3")
+}
+
+async fn run(command: &mut Command) -> Result<()> {
+    let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "{:?} ended with {}: {}",
+        command.as_std().get_program(),
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

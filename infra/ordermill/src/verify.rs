@@ -1,0 +1,288 @@
+//! Recomputes every figure from its source. `load` reads everything once; the checks are pure.
+//!
+//! Reads are not a snapshot: while orders are on their way, figures move between two reads and drift may be shown that
+//! is none. At rest there must be none at all.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::journal::Change;
+use domain::progress::Stage;
+use domain::{Fault, Reason, Status};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use store::imports::Import;
+use store::orders::OrderRecord;
+use store::products::ProductRecord;
+use store::{Engine, Store};
+
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub balanced: bool,
+    /// Rows that are still on their way. While there are any, drift may be movement.
+    pub pending: u64,
+    pub checks: Vec<Check>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Check {
+    pub name: &'static str,
+    pub checked: u64,
+    pub drift: Vec<String>,
+}
+
+/// Everything there is.
+#[derive(Default)]
+pub struct Books {
+    pub imports: Vec<Import>,
+    pub orders: HashMap<String, OrderRecord>,
+    pub products: BTreeMap<String, ProductRecord>,
+    /// What the journal says of each order, once for each entry that says it.
+    pub changes: Vec<Change>,
+}
+
+impl Books {
+    pub async fn load<E: Engine>(store: &Store<E>) -> Result<Books, Fault> {
+        let mut books = Books::default();
+        let mut ids = Vec::new();
+        store
+            .each_import(|import| ids.push(import.import_id))
+            .await?;
+        for id in ids {
+            books.imports.extend(store.import(&id).await?);
+        }
+        store
+            .each_order(|order| drop(books.orders.insert(order.order_id.clone(), order)))
+            .await?;
+        store
+            .each_product(|product| drop(books.products.insert(product.sku.clone(), product)))
+            .await?;
+        store
+            .each_entry(|entry| books.changes.extend(entry.changes))
+            .await?;
+        Ok(books)
+    }
+
+    pub fn verify(&self) -> Report {
+        let checks = vec![self.imports(), self.stock(), self.orders(), self.journal()];
+        Report {
+            balanced: checks.iter().all(|check| check.drift.is_empty()),
+            pending: self
+                .imports
+                .iter()
+                .filter(|import| import.record.stage != Stage::Failed)
+                .filter_map(|import| import.progress.pending())
+                .sum(),
+            checks,
+        }
+    }
+
+    /// Rows = rejected + duplicates + completed + failed + pending, and the counters are those of the orders.
+    fn imports(&self) -> Check {
+        let mut settled: HashMap<&str, (u64, u64)> = HashMap::new();
+        for order in self.orders.values() {
+            let (completed, failed) = settled.entry(&order.import_id).or_default();
+            match order.status {
+                Status::Failed => *failed += 1,
+                Status::Completed | Status::Shipped | Status::Delivered | Status::Cancelled => {
+                    *completed += 1
+                }
+                Status::Reserved | Status::PaymentPending | Status::Paid => {}
+            }
+        }
+        let mut check = Check::new("imports");
+        for import in &self.imports {
+            let (id, progress) = (&import.record.import_id, import.progress);
+            let (completed, failed) = settled.remove(id.as_str()).unwrap_or_default();
+            check.expect(progress.pending().is_some(), || {
+                format!("{id}: more rows are accounted for than there are: {progress:?}")
+            });
+            check.expect(progress.completed == completed, || {
+                format!(
+                    "{id}: {} completed, but {completed} such orders",
+                    progress.completed
+                )
+            });
+            check.expect(progress.failed == failed, || {
+                format!("{id}: {} failed, but {failed} such orders", progress.failed)
+            });
+            check.checked += 1;
+        }
+        for (id, (completed, failed)) in settled {
+            check.expect(completed + failed == 0, || {
+                format!(
+                    "{} orders of import {id}, which is not on record",
+                    completed + failed
+                )
+            });
+        }
+        check
+    }
+
+    /// Stocked = available + reserved + sold, and the orders hold just what is reserved and sold.
+    fn stock(&self) -> Check {
+        let mut held: HashMap<&str, (u64, u64)> = HashMap::new();
+        for order in self.orders.values() {
+            for line in &order.lines {
+                let (reserved, sold) = held.entry(&line.sku).or_default();
+                if order.status.holds_reservation() {
+                    *reserved += u64::from(line.quantity);
+                } else if order.status.is_sold() {
+                    *sold += u64::from(line.quantity);
+                }
+            }
+        }
+        let mut check = Check::new("stock");
+        for product in self.products.values() {
+            let ProductRecord {
+                sku,
+                stocked,
+                available,
+                reserved,
+                sold,
+                ..
+            } = product;
+            let (held_reserved, held_sold) = held.remove(sku.as_str()).unwrap_or_default();
+            check.expect(*stocked == available + reserved + sold, || {
+                format!("{sku}: {stocked} stocked, but {available} + {reserved} + {sold}")
+            });
+            check.expect(*reserved == held_reserved, || {
+                format!("{sku}: {reserved} reserved, but orders hold {held_reserved}")
+            });
+            check.expect(*sold == held_sold, || {
+                format!("{sku}: {sold} sold, but orders bought {held_sold}")
+            });
+            check.checked += 1;
+        }
+        for (sku, (reserved, sold)) in held {
+            check.expect(reserved + sold == 0, || {
+                format!(
+                    "{sku}: orders hold {} units of a product that is not there",
+                    reserved + sold
+                )
+            });
+        }
+        check
+    }
+
+    /// Each order agrees with itself: what was paid is refunded or refundable, and what failed says why.
+    fn orders(&self) -> Check {
+        let mut check = Check::new("orders");
+        for order in self.orders.values() {
+            let OrderRecord {
+                order_id,
+                status,
+                total,
+                ..
+            } = order;
+            let charged = !matches!(
+                status,
+                Status::Reserved | Status::PaymentPending | Status::Failed
+            );
+            let expected = if charged { *total } else { Decimal::ZERO };
+            let kept = order.refunded + order.refundable;
+            check.expect(kept == expected, || {
+                format!(
+                    "{order_id}: refunded {} and refundable {} are not {expected}",
+                    order.refunded, order.refundable
+                )
+            });
+            check.expect(charged == order.payment.is_some(), || {
+                format!("{order_id} is {status}, with payment {:?}", order.payment)
+            });
+            check.expect(
+                (*status == Status::Failed) == order.failure.is_some(),
+                || format!("{order_id} is {status}, with failure {:?}", order.failure),
+            );
+            let lines: Decimal = order
+                .lines
+                .iter()
+                .map(|line| line.unit_price * Decimal::from(line.quantity))
+                .sum();
+            check.expect(lines + order.adjustment == *total, || {
+                format!(
+                    "{order_id}: lines {lines} and adjustment {} are not {total}",
+                    order.adjustment
+                )
+            });
+            check.checked += 1;
+        }
+        check
+    }
+
+    /// The journal says of every settled order once what became of it, and of no other order anything.
+    fn journal(&self) -> Check {
+        let mut check = Check::new("journal");
+        let mut told: HashMap<&str, u64> = HashMap::new();
+        for change in &self.changes {
+            *told.entry(&change.order_id).or_default() += 1;
+            let agrees = self
+                .orders
+                .get(&change.order_id)
+                .is_some_and(|order| agrees(order, change));
+            check.expect(agrees, || {
+                format!(
+                    "{}: an entry says {:?} of {} {}, and the order does not",
+                    change.order_id, change.failure, change.total, change.currency
+                )
+            });
+            check.checked += 1;
+        }
+        for order in self.orders.values() {
+            let settled = !order.status.holds_reservation();
+            let times = told
+                .get(order.order_id.as_str())
+                .copied()
+                .unwrap_or_default();
+            check.expect(times == u64::from(settled), || {
+                format!(
+                    "{} is {} and stands in {times} entries",
+                    order.order_id, order.status
+                )
+            });
+        }
+        check
+    }
+
+    /// How often each reason stands in the journal, over the orders of one import.
+    pub fn reasons(&self, import_id: &str) -> BTreeMap<Reason, u64> {
+        let mut reasons = BTreeMap::new();
+        for order in self
+            .orders
+            .values()
+            .filter(|order| order.import_id == import_id)
+        {
+            if let Some(reason) = order.failure {
+                *reasons.entry(reason).or_default() += 1;
+            }
+        }
+        reasons
+    }
+}
+
+fn agrees(order: &OrderRecord, change: &Change) -> bool {
+    let lines = order
+        .lines
+        .iter()
+        .map(|line| (line.sku.clone(), line.quantity, line.unit_price));
+    order.customer_id == change.customer_id
+        && order.failure == change.failure
+        && order.currency == change.currency
+        && order.total == change.total
+        && lines.eq(change.lines.iter().cloned())
+}
+
+impl Check {
+    fn new(name: &'static str) -> Check {
+        Check {
+            name,
+            checked: 0,
+            drift: Vec::new(),
+        }
+    }
+
+    fn expect(&mut self, holds: bool, drift: impl FnOnce() -> String) {
+        if !holds {
+            self.drift.push(drift());
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Configuration of the AWS clients of a function, from the environment that Lambda gives every process.
+//!
+//! Nothing is looked up anywhere else, so a cold start waits for no provider chain. `AWS_ENDPOINT_URL` leads all
+//! requests to a local emulator.
+
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use domain::Fault;
+use store::dynamo::Meter;
+
+use crate::settings::required;
+
+pub const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
+pub fn from_environment() -> Result<SdkConfig, Fault> {
+    let token = std::env::var("AWS_SESSION_TOKEN").ok();
+    let credentials = Credentials::new(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        token,
+        None,
+        "environment",
+    );
+    let mut config = SdkConfig::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(Region::new(required("AWS_REGION")?))
+        .credentials_provider(
+            aws_credential_types::provider::SharedCredentialsProvider::new(credentials),
+        )
+        .http_client(http_client());
+    config.set_endpoint_url(endpoint());
+    Ok(config.build())
+}
+
+pub fn endpoint() -> Option<String> {
+    std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty())
+}
+
+/// A client for the endpoint that the environment names, or for AWS.
+pub fn http_client() -> SharedHttpClient {
+    http_client_for(endpoint().as_deref())
+}
+
+/// TLS needs the system's certificates, which take longer to read than everything else at start: not read in vain.
+pub fn http_client_for(endpoint: Option<&str>) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    match endpoint {
+        Some(url) if url.starts_with("http://") => builder.build_http(),
+        _ => builder
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https(),
+    }
+}
+
+/// Counts every request that goes out, each attempt by itself.
+#[derive(Debug, Clone)]
+pub struct CountCalls(pub Meter);
+
+#[dyn_dispatch_hint]
+impl Intercept for CountCalls {
+    fn name(&self) -> &'static str {
+        "CountCalls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(metadata) = config.load::<Metadata>() {
+            self.0
+                .call(format!("{}:{}", metadata.service(), metadata.name()));
+        }
+        Ok(())
+    }
+}
+
+/// The SDK sends StartSyncExecution to a host of its own, named with a prefix that an emulator does not answer to.
+#[derive(Debug, Clone)]
+pub struct NoHostPrefix;
+
+#[dyn_dispatch_hint]
+impl Intercept for NoHostPrefix {
+    fn name(&self) -> &'static str {
+        "NoHostPrefix"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if endpoint().is_some() {
+            let request = context.request_mut();
+            let uri = request.uri().replacen("://sync-", "://", 1);
+            request.set_uri(uri)?;
+        }
+        Ok(())
+    }
+}

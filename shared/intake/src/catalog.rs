@@ -1,0 +1,199 @@
+//! A catalog file, `sku,name,price,stock[,currency]`, to products with a price and a stock.
+
+use domain::limits::TEXT_BYTES;
+use domain::money::{Currency, Money};
+use domain::order::{check_key, check_text};
+
+use crate::cells::Cells;
+use crate::code::{Refusal, Wrong};
+use crate::columns::{Column, Header};
+use crate::file_error::{FileCode, FileError};
+use crate::rejects::Reject;
+use crate::table::{Meaning, Table};
+use crate::values;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogRow {
+    pub sku: String,
+    pub name: String,
+    pub price: Money,
+    pub stock: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogItem {
+    Product(CatalogRow),
+    Reject(Reject),
+}
+
+impl From<Reject> for CatalogItem {
+    fn from(reject: Reject) -> CatalogItem {
+        CatalogItem::Reject(reject)
+    }
+}
+
+pub struct CatalogReader {
+    table: Table<Products>,
+}
+
+impl CatalogReader {
+    pub fn new(default_currency: Currency) -> CatalogReader {
+        CatalogReader {
+            table: Table::new(Products { default_currency }),
+        }
+    }
+
+    /// Takes the next piece of the file, of any size; pushes the rows that are complete.
+    pub fn feed(&mut self, bytes: &[u8], items: &mut Vec<CatalogItem>) -> Result<(), FileError> {
+        self.table.feed(bytes, items)
+    }
+
+    /// The file has ended.
+    pub fn finish(&mut self, items: &mut Vec<CatalogItem>) -> Result<(), FileError> {
+        self.table.finish(items)
+    }
+}
+
+struct Products {
+    default_currency: Currency,
+}
+
+const NEEDED: [Column; 4] = [
+    Column::Sku,
+    Column::ProductName,
+    Column::UnitPrice,
+    Column::Stock,
+];
+
+impl Meaning for Products {
+    type Layout = ();
+    type Item = CatalogItem;
+
+    fn columns(&self) -> &'static [Column] {
+        &[
+            Column::Sku,
+            Column::ProductName,
+            Column::UnitPrice,
+            Column::Stock,
+            Column::Currency,
+        ]
+    }
+
+    fn lay_out(&self, header: &Header) -> Result<(), FileError> {
+        let missing = header.missing(&NEEDED);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "a catalog, but missing: {}; found: {}",
+            missing.join(", "),
+            header.found()
+        );
+        Err(FileError::new(FileCode::MissingColumn, message))
+    }
+
+    fn read(
+        &self,
+        _: &Header,
+        _: &(),
+        _row: u64,
+        cells: &Cells<'_>,
+    ) -> Result<CatalogItem, Refusal> {
+        let currency = cells
+            .read(Column::Currency, values::currency)?
+            .unwrap_or(self.default_currency);
+        Ok(CatalogItem::Product(CatalogRow {
+            sku: cells.required(Column::Sku, |text| {
+                check_key("sku", text)?;
+                Ok(text.to_owned())
+            })?,
+            name: cells.required(Column::ProductName, |text| {
+                check_text("name", text, TEXT_BYTES)?;
+                Ok(text.to_owned())
+            })?,
+            price: cells.required(Column::UnitPrice, |text| {
+                Money::parse(text, currency).map_err(Wrong::from)
+            })?,
+            stock: cells.required(Column::Stock, values::stock)?,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+
+    fn read(file: &str) -> Result<Vec<CatalogItem>, FileError> {
+        let mut reader = CatalogReader::new("USD".parse().expect("a currency"));
+        let mut items = Vec::new();
+        reader.feed(file.as_bytes(), &mut items)?;
+        reader.finish(&mut items)?;
+        Ok(items)
+    }
+
+    #[test]
+    fn products_are_read_by_the_names_of_the_columns() {
+        for file in [
+            "sku,name,price,stock\nA,Desk,79.9,5\n",
+            "Stock,Product Name,SKU,note,Unit Price,Currency\n5,Desk,A,x,79.90,usd",
+            "sku,product,price,qty,stock\r\nA,\"Desk\",79.90,1,5\r\n",
+        ] {
+            let expected = CatalogRow {
+                sku: "A".to_owned(),
+                name: "Desk".to_owned(),
+                price: Money::parse("79.90", "USD".parse().expect("a currency")).expect("a price"),
+                stock: 5,
+            };
+            assert_eq!(
+                read(file),
+                Ok(vec![CatalogItem::Product(expected)]),
+                "{file}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_rows_are_rejected_one_by_one() {
+        for (row, code, column) in [
+            ("A,Desk,79.999,5,", Code::AmountTooPrecise, "Price"),
+            ("A,Desk,79.90,-1,", Code::BadStock, "Stock"),
+            ("A,Desk,79.90,1.5,", Code::BadStock, "Stock"),
+            ("A,Desk,79.90,,", Code::MissingValue, "Stock"),
+            ("A,Desk,-1,5,", Code::NegativeAmount, "Price"),
+            ("A,Desk,10.5,5,JPY", Code::AmountTooPrecise, "Price"),
+            ("A,Desk,10,5,XXX", Code::BadCurrency, "Currency"),
+            (",Desk,10,5,", Code::MissingValue, "SKU"),
+            ("A,,10,5,", Code::MissingValue, "Name"),
+            ("A,Desk,10,5", Code::WrongCellCount, ""),
+        ] {
+            let file = format!("SKU,Name,Price,Stock,Currency\n{row}\nB,Lamp,1,1,\n");
+            match &read(&file).expect("a catalog")[..] {
+                [CatalogItem::Reject(reject), CatalogItem::Product(_)] => {
+                    assert_eq!(
+                        (reject.code, reject.column.as_str()),
+                        (code, column),
+                        "{row}"
+                    );
+                    assert_eq!((reject.line, reject.row), (2, 1));
+                    assert_eq!(reject.original, row.as_bytes());
+                }
+                other => panic!("{row}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_without_the_columns_of_a_catalog_is_refused() {
+        let error = read("sku,price\nA,1\n").expect_err("refused");
+        assert_eq!(error.code, FileCode::MissingColumn);
+        assert_eq!(
+            error.message,
+            "a catalog, but missing: product_name, stock; found: sku, price"
+        );
+        assert_eq!(
+            read("sku,name,price,stock\n").map_err(|error| error.code),
+            Err(FileCode::NoRows)
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! The port that both engines implement. One attempt each: retrying is the business of [`crate::Store`].
+
+use std::future::Future;
+
+use domain::Fault;
+
+use crate::ops::{Item, Key, Page, Query, TransactError, Write, WriteError};
+use crate::schema::Table;
+
+/// Single-item conditional updates in one request: the service's limit.
+pub const UPDATES_PER_REQUEST: usize = 25;
+
+/// Keys in one read: the service's limit.
+pub const KEYS_PER_REQUEST: usize = 100;
+
+pub trait Engine: Send + Sync {
+    /// Strongly consistent.
+    fn get(&self, key: &Key) -> impl Future<Output = Result<Option<Item>, Fault>> + Send;
+
+    /// At most [`KEYS_PER_REQUEST`] keys of one table, no key twice; eventually consistent. One answer for each key, in their sequence.
+    fn get_many(
+        &self,
+        keys: &[Key],
+    ) -> impl Future<Output = Result<Vec<Option<Item>>, Fault>> + Send;
+
+    fn write(&self, write: &Write) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// One to [`UPDATES_PER_REQUEST`] updates of items of one table, no item twice and nothing added to, each on its
+    /// own: some may succeed and others fail. One answer for each, in their sequence. An item that does not exist fails
+    /// its condition.
+    fn update_many(
+        &self,
+        updates: &[Write],
+    ) -> impl Future<Output = Result<Vec<Result<(), WriteError>>, Fault>> + Send;
+
+    /// All or nothing, at most 100 writes, no item twice. Within ten minutes the same writes under the same token
+    /// succeed without being done again; other writes under the same token are a `Corrupt` fault.
+    fn transact(
+        &self,
+        writes: &[Write],
+        token: &str,
+    ) -> impl Future<Output = Result<(), TransactError>> + Send;
+
+    /// Eventually consistent, on an index and on the table.
+    fn query(&self, query: &Query) -> impl Future<Output = Result<Page, Fault>> + Send;
+
+    /// A page of the whole table, in no particular order.
+    fn scan(
+        &self,
+        table: Table,
+        start: Option<Item>,
+    ) -> impl Future<Output = Result<Page, Fault>> + Send;
+}

@@ -1,0 +1,134 @@
+//! The engine that keeps everything in memory, for simulation and tests. It answers as the service does, and goes
+//! wrong as the service does when it is asked to. Knows nothing of orders, and of no network.
+
+mod check;
+mod condition;
+mod faults;
+mod query;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod units;
+mod value;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::Fault;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use crate::engine::Engine;
+use crate::ops::{Item, Key, Page, Query, TransactError, Write, WriteError};
+use crate::schema::Table;
+use faults::Dice;
+pub use faults::{Faults, Injected};
+use state::{State, of_table};
+pub use units::WriteUnits;
+
+/// Small, so that whoever forgets the next page is found out.
+const PAGE_SIZE: usize = 100;
+
+/// All clones share one set of tables.
+///
+/// Every request first lets other tasks go ahead, so that tasks on one thread meet in between as clients do.
+#[derive(Debug, Clone)]
+pub struct MemoryEngine(Arc<Mutex<State>>);
+
+impl MemoryEngine {
+    pub fn new() -> MemoryEngine {
+        MemoryEngine::with_faults(0, Faults::default())
+    }
+
+    /// The same seed and the same requests in the same sequence meet the same faults.
+    pub fn with_faults(seed: u64, faults: Faults) -> MemoryEngine {
+        let state = State::new(Dice::new(seed, faults), PAGE_SIZE);
+        MemoryEngine(Arc::new(Mutex::new(state)))
+    }
+
+    /// Items on one page at most; the service counts bytes.
+    pub fn page_size(self, items: usize) -> MemoryEngine {
+        self.state().page_size = items.max(1);
+        self
+    }
+
+    /// From now on, for all clones.
+    pub fn set_faults(&self, faults: Faults) {
+        self.state().dice.faults = faults;
+    }
+
+    pub fn injected(&self) -> Injected {
+        self.state().dice.injected
+    }
+
+    /// What was written, as the service bills it: by table, and by `table/index`.
+    pub fn write_units(&self) -> WriteUnits {
+        self.state().write_units.clone()
+    }
+
+    /// Everything in a table, past all faults.
+    pub fn items(&self, table: Table) -> Vec<Item> {
+        let state = self.state();
+        of_table(&state.stored, table, None)
+            .map(|(_, stored)| stored.item.clone())
+            .collect()
+    }
+
+    /// Puts an item, past all conditions and faults: for tests that start from a broken state.
+    pub fn overwrite(&self, table: Table, item: &Item) -> Result<(), Fault> {
+        self.state().overwrite(table, item)
+    }
+
+    /// Takes an item away, past all faults.
+    pub fn remove(&self, key: &Key) -> Option<Item> {
+        self.state().stored.remove(key).map(|stored| stored.item)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whatever is stored was stored whole: a panic elsewhere breaks nothing here.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryEngine {
+    fn default() -> MemoryEngine {
+        MemoryEngine::new()
+    }
+}
+
+impl Engine for MemoryEngine {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, Fault> {
+        yield_now().await;
+        self.state().get(key)
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        yield_now().await;
+        self.state().get_many(keys)
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        yield_now().await;
+        self.state().write(write)
+    }
+
+    async fn update_many(&self, updates: &[Write]) -> Result<Vec<Result<(), WriteError>>, Fault> {
+        yield_now().await;
+        self.state().update_many(updates)
+    }
+
+    async fn transact(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
+        yield_now().await;
+        self.state().transact(writes, token, Instant::now())
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, Fault> {
+        yield_now().await;
+        self.state().query(query)
+    }
+
+    async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
+        yield_now().await;
+        self.state().scan(table, start.as_ref())
+    }
+}

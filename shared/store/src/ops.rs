@@ -1,0 +1,129 @@
+//! What may be asked of a table: a typed subset of DynamoDB, small enough to be exactly the same in two engines.
+
+use domain::Fault;
+pub use serde_dynamo::{AttributeValue as Value, Item};
+
+use crate::schema::{Index, Table};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub table: Table,
+    pub partition: String,
+    pub sort: Option<String>,
+}
+
+impl Key {
+    pub fn new(table: Table, partition: &str) -> Key {
+        Key {
+            table,
+            partition: partition.to_owned(),
+            sort: None,
+        }
+    }
+
+    pub fn sorted(table: Table, partition: &str, sort: &str) -> Key {
+        Key {
+            table,
+            partition: partition.to_owned(),
+            sort: Some(sort.to_owned()),
+        }
+    }
+}
+
+/// What a write has to find. It is evaluated on the item as it is stored, or on nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    Always,
+    /// There is no such item.
+    Absent,
+    Is(&'static str, Value),
+    /// At least one value, and at most a hundred.
+    AnyOf(&'static str, Vec<Value>),
+    /// The attribute is a number of at least this much.
+    AtLeast(&'static str, u64),
+    /// The attribute is a number below this.
+    Below(&'static str, u64),
+    Missing(&'static str),
+    All(Vec<Condition>),
+    /// At least one condition.
+    Either(Vec<Condition>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    Set(&'static str, Value),
+    /// Adds to a number; a missing attribute counts as zero.
+    Add(&'static str, i64),
+    Remove(&'static str),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Replaces the whole item.
+    Put {
+        table: Table,
+        item: Item,
+        condition: Condition,
+    },
+    /// Makes at least one change to the item, which is created if it is not there and the condition lets it be.
+    Update {
+        key: Key,
+        changes: Vec<Change>,
+        condition: Condition,
+    },
+}
+
+/// Why a single write did not happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WriteError {
+    /// The condition did not hold; this is the item that was found.
+    Condition(Option<Item>),
+    Fault(Fault),
+}
+
+/// Why one write of a cancelled transaction was at fault, or not.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// This one could have been written.
+    Fine,
+    /// Its condition did not hold; this is the item that was found.
+    Condition(Option<Item>),
+    /// Another transaction had the item in hand.
+    Conflict,
+    Throttled,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum TransactError {
+    /// Nothing was written. One verdict for each write, in their sequence.
+    Cancelled(Vec<Verdict>),
+    Fault(Fault),
+}
+
+/// Items of one partition of an index, in the order of its sort key.
+#[derive(Debug, Clone)]
+pub struct Query {
+    pub table: Table,
+    /// None: the table itself.
+    pub index: Option<&'static Index>,
+    pub partition: String,
+    /// At most so many in one page.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub start: Option<Item>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    pub items: Vec<Item>,
+    /// Where the next page starts; nothing where this was the last. A page that is just full may be the last all the same.
+    pub next: Option<Item>,
+}
+
+pub fn text(value: impl Into<String>) -> Value {
+    Value::S(value.into())
+}
+
+pub fn number(value: impl ToString) -> Value {
+    Value::N(value.to_string())
+}

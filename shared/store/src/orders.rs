@@ -1,0 +1,210 @@
+//! Orders as they are kept, and the writes that move them from one status to the next.
+
+use domain::order::{Line, Order};
+use domain::status::{Event, next, sources};
+use domain::{Currency, Fault, Reason, Status};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+use crate::item::{item, record};
+use crate::ops::{Change, Condition, Item, Key, Value, Write, text};
+use crate::retry::Store;
+use crate::schema::Table;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderRecord {
+    pub order_id: String,
+    pub status: Status,
+    pub batch_id: String,
+    pub import_id: String,
+    pub row: u64,
+    pub customer_id: String,
+    pub currency: Currency,
+    pub total: Decimal,
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub adjustment: Decimal,
+    pub lines: Vec<Line>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Reason>,
+    pub refunded: Decimal,
+    pub refundable: Decimal,
+    pub created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<Timestamp>,
+    /// When it was completed, or when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Timestamp>,
+}
+
+/// The row that an order came from. It tells a repetition from a duplicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    pub import_id: &'a str,
+    pub row: u64,
+}
+
+/// What a refused write found in the place of the order.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Found {
+    pub status: Status,
+    pub import_id: String,
+    pub row: u64,
+}
+
+impl Found {
+    pub fn read(item: Item) -> Result<Found, Fault> {
+        record(item)
+    }
+
+    pub fn is_from(&self, origin: Origin<'_>) -> bool {
+        self.import_id == origin.import_id && self.row == origin.row
+    }
+}
+
+/// A new order whose stock is taken in the same transaction.
+pub fn reserve(
+    batch_id: &str,
+    import_id: &str,
+    order: &Order,
+    now: Timestamp,
+) -> Result<Write, Fault> {
+    born(batch_id, import_id, order, None, now)
+}
+
+/// A new order that failed at once.
+pub fn refuse(
+    batch_id: &str,
+    import_id: &str,
+    order: &Order,
+    reason: Reason,
+    now: Timestamp,
+) -> Result<Write, Fault> {
+    born(batch_id, import_id, order, Some(reason), now)
+}
+
+fn born(
+    batch_id: &str,
+    import_id: &str,
+    order: &Order,
+    failure: Option<Reason>,
+    now: Timestamp,
+) -> Result<Write, Fault> {
+    let event = if failure.is_some() {
+        Event::Refuse
+    } else {
+        Event::Reserve
+    };
+    let status = next(None, event)
+        .ok_or_else(|| Fault::Corrupt(format!("no order can begin with {event:?}")))?;
+    let record = OrderRecord {
+        order_id: order.order_id.clone(),
+        status,
+        batch_id: batch_id.to_owned(),
+        import_id: import_id.to_owned(),
+        row: order.row,
+        customer_id: order.customer_id.clone(),
+        currency: order.currency,
+        total: order.total,
+        adjustment: order.adjustment,
+        lines: order.lines.clone(),
+        ordered_at: order.ordered_at.clone(),
+        payment: None,
+        failure,
+        refunded: Decimal::ZERO,
+        refundable: Decimal::ZERO,
+        created_at: now,
+        paid_at: None,
+        settled_at: failure.map(|_| now),
+    };
+    Ok(Write::Put {
+        table: Table::Orders,
+        item: item(&record)?,
+        condition: Condition::Absent,
+    })
+}
+
+/// The customer was charged: from now on the order can only be completed.
+pub fn pay(
+    origin: Origin<'_>,
+    order: &Order,
+    payment: &str,
+    now: Timestamp,
+) -> Result<Write, Fault> {
+    let changes = vec![
+        Change::Set("payment", text(payment)),
+        Change::Set("paid_at", text(now.to_string())),
+        Change::Set("refundable", text(order.total.to_string())),
+    ];
+    moved(origin, &order.order_id, Event::Pay, changes)
+}
+
+pub fn complete(origin: Origin<'_>, order: &Order, now: Timestamp) -> Result<Write, Fault> {
+    moved(
+        origin,
+        &order.order_id,
+        Event::Complete,
+        vec![Change::Set("settled_at", text(now.to_string()))],
+    )
+}
+
+pub fn fail(
+    origin: Origin<'_>,
+    order: &Order,
+    reason: Reason,
+    now: Timestamp,
+) -> Result<Write, Fault> {
+    let changes = vec![
+        Change::Set("failure", text(reason.name())),
+        Change::Set("settled_at", text(now.to_string())),
+    ];
+    moved(origin, &order.order_id, Event::Fail, changes)
+}
+
+/// The write restates what the state machine of the domain allows, and that the order is the one that is meant.
+fn moved(
+    origin: Origin<'_>,
+    order_id: &str,
+    event: Event,
+    mut changes: Vec<Change>,
+) -> Result<Write, Fault> {
+    let sources = sources(event);
+    let target = sources.iter().find_map(|source| next(Some(*source), event));
+    let target = target.ok_or_else(|| Fault::Corrupt(format!("{event:?} leads nowhere")))?;
+    changes.push(Change::Set("status", text(target.name())));
+    let condition = Condition::All(vec![
+        Condition::AnyOf(
+            "status",
+            sources
+                .into_iter()
+                .map(|status| text(status.name()))
+                .collect(),
+        ),
+        Condition::Is("import_id", text(origin.import_id)),
+        Condition::Is("row", Value::N(origin.row.to_string())),
+    ]);
+    Ok(Write::Update {
+        key: Key::new(Table::Orders, order_id),
+        changes,
+        condition,
+    })
+}
+
+impl<E: Engine> Store<E> {
+    pub async fn order(&self, order_id: &str) -> Result<Option<OrderRecord>, Fault> {
+        self.get(&Key::new(Table::Orders, order_id))
+            .await?
+            .map(record)
+            .transpose()
+    }
+
+    pub async fn each_order(&self, mut each: impl FnMut(OrderRecord)) -> Result<(), Fault> {
+        self.scan_all(Table::Orders, |item| record(item).map(&mut each))
+            .await
+    }
+}

@@ -1,0 +1,254 @@
+//! Patience: faults that pass are retried in place, with jitter and a budget, then handed back as `Transient`.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use domain::Fault;
+
+use crate::engine::{Engine, KEYS_PER_REQUEST, UPDATES_PER_REQUEST};
+use crate::ops::{Item, Key, Page, Query, TransactError, Verdict, Write, WriteError};
+use crate::schema::Table;
+
+/// Attempts at one request. With the waits between them that is about two seconds, well below any step's timeout;
+/// what lasts longer is for the state machine to retry.
+const ATTEMPTS: u32 = 8;
+const FIRST_WAIT_MS: u64 = 10;
+const LONGEST_WAIT_MS: u64 = 600;
+
+/// An engine, with patience. The only way in which the rest of the program talks to one.
+pub struct Store<E> {
+    engine: E,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl<E: Engine> Store<E> {
+    /// The seed decides waits and tokens. Two stores of the same seed must not share tables.
+    pub fn new(engine: E, seed: u64) -> Store<E> {
+        Store {
+            engine,
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+        }
+    }
+
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    pub async fn get(&self, key: &Key) -> Result<Option<Item>, Fault> {
+        self.patiently(async || self.engine.get(key).await.map_err(Attempt::from))
+            .await
+    }
+
+    /// Any number of keys, no key twice.
+    pub async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        let mut items = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_PER_REQUEST) {
+            items.extend(
+                self.patiently(async || self.engine.get_many(keys).await.map_err(Attempt::from))
+                    .await?,
+            );
+        }
+        Ok(items)
+    }
+
+    /// `Ok(Err(found))` where the condition did not hold.
+    ///
+    /// When an answer was lost, the retry meets its own write: the caller's condition has to tell that from another's.
+    pub async fn write(&self, write: &Write) -> Result<Result<(), Option<Item>>, Fault> {
+        self.patiently(async || match self.engine.write(write).await {
+            Ok(()) => Ok(Ok(())),
+            Err(WriteError::Condition(found)) => Ok(Err(found)),
+            Err(WriteError::Fault(fault)) => Err(fault.into()),
+        })
+        .await
+    }
+
+    /// Conditional updates of single items, each on its own. One answer for each, in their sequence.
+    pub async fn update_many(
+        &self,
+        updates: &[Write],
+    ) -> Result<Vec<Result<(), Option<Item>>>, Fault> {
+        let mut answers: Vec<Option<Result<(), Option<Item>>>> = vec![None; updates.len()];
+        for first in (0..updates.len()).step_by(UPDATES_PER_REQUEST) {
+            let last = updates.len().min(first + UPDATES_PER_REQUEST);
+            let mut open: Vec<usize> = (first..last).collect();
+            let mut wait = self.wait();
+            while !open.is_empty() {
+                let request: Vec<Write> = open.iter().map(|at| updates[*at].clone()).collect();
+                let outcome = match self.engine.update_many(&request).await {
+                    Ok(outcome) => outcome,
+                    Err(Fault::Transient(why)) => request
+                        .iter()
+                        .map(|_| Err(WriteError::Fault(Fault::Transient(why.clone()))))
+                        .collect(),
+                    Err(fault) => return Err(fault),
+                };
+                let mut again = Vec::new();
+                let mut last_fault = None;
+                for (at, outcome) in open.into_iter().zip(outcome) {
+                    match outcome {
+                        Ok(()) => answers[at] = Some(Ok(())),
+                        Err(WriteError::Condition(found)) => answers[at] = Some(Err(found)),
+                        Err(WriteError::Fault(fault @ Fault::Transient(_))) => {
+                            last_fault = Some(fault);
+                            again.push(at);
+                        }
+                        Err(WriteError::Fault(fault)) => return Err(fault),
+                    }
+                }
+                if let Some(fault) = last_fault {
+                    wait.pause(fault).await?;
+                }
+                open = again;
+            }
+        }
+        answers
+            .into_iter()
+            .map(|answer| {
+                answer.ok_or_else(|| {
+                    Fault::Corrupt("an update was left without an answer".to_owned())
+                })
+            })
+            .collect()
+    }
+
+    /// `Ok(Err(verdicts))` where a condition did not hold. Conflicts, throttles and lost answers are retried under
+    /// the same token, so that a transaction that was written after all is not written twice.
+    pub async fn transact(&self, writes: &[Write]) -> Result<Result<(), Vec<Verdict>>, Fault> {
+        let token = self.token();
+        self.patiently(async || match self.engine.transact(writes, &token).await {
+            Ok(()) => Ok(Ok(())),
+            Err(TransactError::Cancelled(verdicts)) => {
+                if verdicts
+                    .iter()
+                    .any(|verdict| matches!(verdict, Verdict::Condition(_)))
+                {
+                    Ok(Err(verdicts))
+                } else {
+                    Err(Attempt::again(format!(
+                        "a transaction of {} writes met others that hold its items",
+                        writes.len()
+                    )))
+                }
+            }
+            Err(TransactError::Fault(fault)) => Err(fault.into()),
+        })
+        .await
+    }
+
+    pub async fn query(&self, query: &Query) -> Result<Page, Fault> {
+        self.patiently(async || self.engine.query(query).await.map_err(Attempt::from))
+            .await
+    }
+
+    /// All pages of a query.
+    pub async fn query_all(&self, mut query: Query) -> Result<Vec<Item>, Fault> {
+        let mut items = Vec::new();
+        loop {
+            let page = self.query(&query).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => query.start = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    pub async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
+        self.patiently(async || {
+            self.engine
+                .scan(table, start.clone())
+                .await
+                .map_err(Attempt::from)
+        })
+        .await
+    }
+
+    /// Every item of a table, page by page.
+    pub async fn scan_all(
+        &self,
+        table: Table,
+        mut each: impl FnMut(Item) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut start = None;
+        loop {
+            let page = self.scan(table, start).await?;
+            page.items.into_iter().try_for_each(&mut each)?;
+            match page.next {
+                None => return Ok(()),
+                next => start = next,
+            }
+        }
+    }
+
+    async fn patiently<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<T, Attempt>,
+    ) -> Result<T, Fault> {
+        let mut wait = self.wait();
+        loop {
+            match attempt().await {
+                Ok(answer) => return Ok(answer),
+                Err(Attempt(fault @ Fault::Transient(_))) => wait.pause(fault).await?,
+                Err(Attempt(fault)) => return Err(fault),
+            }
+        }
+    }
+
+    fn wait(&self) -> Wait {
+        Wait {
+            attempt: 1,
+            last_ms: FIRST_WAIT_MS,
+            random: self.random().fork(),
+        }
+    }
+
+    fn token(&self) -> String {
+        let mut random = self.random();
+        format!("{:016x}{:016x}", random.u64(..), random.u64(..))
+    }
+
+    fn random(&self) -> std::sync::MutexGuard<'_, fastrand::Rng> {
+        // A generator has no invariant that a panic elsewhere could have broken.
+        self.random
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Why an attempt has to be repeated, or must not be.
+struct Attempt(Fault);
+
+impl Attempt {
+    fn again(why: String) -> Attempt {
+        Attempt(Fault::Transient(why))
+    }
+}
+
+impl From<Fault> for Attempt {
+    fn from(fault: Fault) -> Attempt {
+        Attempt(fault)
+    }
+}
+
+/// Decorrelated jitter: each wait is drawn between the first one and three times the last.
+struct Wait {
+    attempt: u32,
+    last_ms: u64,
+    random: fastrand::Rng,
+}
+
+impl Wait {
+    async fn pause(&mut self, fault: Fault) -> Result<(), Fault> {
+        if self.attempt >= ATTEMPTS {
+            return Err(fault);
+        }
+        self.attempt += 1;
+        self.last_ms = self
+            .random
+            .u64(FIRST_WAIT_MS..=self.last_ms * 3)
+            .min(LONGEST_WAIT_MS);
+        tokio::time::sleep(Duration::from_millis(self.last_ms)).await;
+        Ok(())
+    }
+}

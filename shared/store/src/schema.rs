@@ -1,0 +1,88 @@
+//! The tables, their keys and their indexes: the same for both engines, and the same as in the template.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    Orders,
+    Products,
+    Customers,
+    Imports,
+    Journal,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Index {
+    pub name: &'static str,
+    pub partition: &'static str,
+    pub sort: &'static str,
+    /// What it holds besides the keys of the table and its own.
+    pub includes: &'static [&'static str],
+}
+
+pub const BY_CUSTOMER: Index = Index {
+    name: "by-customer",
+    partition: "customer_id",
+    sort: "created_at",
+    includes: &[],
+};
+
+/// Sparse: only an order that waits for its payment has these attributes.
+pub const PENDING_PAYMENT: Index = Index {
+    name: "pending-payment",
+    partition: "pending_shard",
+    sort: "pending_until",
+    includes: &[],
+};
+
+/// The counts of an import's entries, without the entries.
+pub const BY_IMPORT: Index = Index {
+    name: "by-import",
+    partition: "import_id",
+    sort: "entry_id",
+    includes: &["completed", "failed", "duplicates"],
+};
+
+impl Table {
+    pub const ALL: [Table; 5] = [
+        Table::Orders,
+        Table::Products,
+        Table::Customers,
+        Table::Imports,
+        Table::Journal,
+    ];
+
+    /// The last part of the table's name, and its name in logs and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::Orders => "orders",
+            Table::Products => "products",
+            Table::Customers => "customers",
+            Table::Imports => "imports",
+            Table::Journal => "journal",
+        }
+    }
+
+    pub fn partition(self) -> &'static str {
+        match self {
+            Table::Orders => "order_id",
+            Table::Products => "sku",
+            Table::Customers => "customer_id",
+            Table::Imports => "import_id",
+            Table::Journal => "partition",
+        }
+    }
+
+    pub fn sort(self) -> Option<&'static str> {
+        match self {
+            Table::Journal => Some("entry_id"),
+            Table::Orders | Table::Products | Table::Customers | Table::Imports => None,
+        }
+    }
+
+    pub fn indexes(self) -> &'static [Index] {
+        match self {
+            Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
+            Table::Journal => &[BY_IMPORT],
+            Table::Products | Table::Customers | Table::Imports => &[],
+        }
+    }
+}

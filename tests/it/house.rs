@@ -1,0 +1,269 @@
+//! Rules of the house that a reader would otherwise have to remember.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{file, read};
+
+fn text(path: &str) -> String {
+    String::from_utf8(read(path)).unwrap_or_else(|_| panic!("{path} is not text"))
+}
+
+/// tests → ordermill → functions → {edge, store, intake} → domain. Functions talk by messages, never by crates.
+#[test]
+fn dependencies_point_one_way() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
+        .current_dir(file(""))
+        .output()
+        .expect("cargo metadata");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("json");
+    let mut floors: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for package in metadata["packages"].as_array().expect("packages") {
+        let manifest = package["manifest_path"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let name = package["name"].as_str().unwrap_or_default();
+        let floor = match name {
+            "domain" => 0,
+            "store" | "intake" => 1,
+            "edge" => 2,
+            _ if manifest.contains("/functions/") => 3,
+            "ordermill" => 4,
+            "it" => 5,
+            _ => panic!("{name} stands nowhere in the order of crates"),
+        };
+        floors.insert(name.to_owned(), (floor, manifest));
+    }
+    assert_eq!(
+        floors.values().filter(|(floor, _)| *floor == 3).count(),
+        ordermill::local::FUNCTIONS.len()
+    );
+    for package in metadata["packages"].as_array().expect("packages") {
+        let name = package["name"].as_str().unwrap_or_default();
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let needed = dependency["name"].as_str().unwrap_or_default();
+            if let Some((floor, _)) = floors.get(needed) {
+                assert!(
+                    *floor < floors[name].0,
+                    "{name} must not depend on {needed}"
+                );
+            }
+        }
+    }
+}
+
+/// One name for a function everywhere: folder, crate, binary, template, state.
+#[test]
+fn a_function_has_one_name() {
+    let (template, saga) = (text("template.yaml"), text("infra/order-saga.asl.json"));
+    for name in ordermill::local::FUNCTIONS {
+        let manifest = text(&format!("functions/{name}/Cargo.toml"));
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"")),
+            "the crate of {name}"
+        );
+        assert!(
+            template.contains(&format!("CodeUri: target/lambda/{name}/")),
+            "the code of {name}"
+        );
+        assert!(
+            template.contains(&format!(
+                "FunctionName: !Sub \"${{AWS::StackName}}-{name}\""
+            )),
+            "the function {name}"
+        );
+    }
+    let saga: Value = serde_json::from_str(&saga).expect("json");
+    let tasks: BTreeSet<&str> = saga["States"]
+        .as_object()
+        .expect("states")
+        .iter()
+        .filter(|(_, state)| state["Type"] == "Task")
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(
+        tasks,
+        BTreeSet::from(["reserve", "pay", "finalize", "rollback"])
+    );
+}
+
+/// No state turns a fault into a rollback, and what no retry will mend is not retried.
+#[test]
+fn the_saga_catches_nothing() {
+    let saga: Value = serde_json::from_str(&text("infra/order-saga.asl.json")).expect("json");
+    for (name, state) in saga["States"].as_object().expect("states") {
+        assert!(state.get("Catch").is_none(), "{name} catches");
+        if state["Type"] != "Task" {
+            continue;
+        }
+        let retried: BTreeSet<&str> = state["Retry"]
+            .as_array()
+            .expect("retriers")
+            .iter()
+            .flat_map(|retrier| retrier["ErrorEquals"].as_array().into_iter().flatten())
+            .filter_map(Value::as_str)
+            .collect();
+        for fault in [
+            "Transient",
+            "Lambda.ServiceException",
+            "Lambda.TooManyRequestsException",
+            "Runtime.ExitError",
+            "States.Timeout",
+        ] {
+            assert!(retried.contains(fault), "{name} does not retry {fault}");
+        }
+        for fault in [
+            "Refused",
+            "Malformed",
+            "Corrupt",
+            "States.ALL",
+            "States.TaskFailed",
+        ] {
+            assert!(!retried.contains(fault), "{name} retries {fault}");
+        }
+    }
+}
+
+/// Each function finds in its environment just what its `main` asks for.
+#[test]
+fn the_template_sets_what_a_function_reads() {
+    let template = text("template.yaml");
+    for name in ordermill::local::FUNCTIONS {
+        let source = text(&format!("functions/{name}/src/main.rs"));
+        let mut asked: BTreeSet<String> = quoted(&source)
+            .filter(|word| {
+                word.bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            })
+            .collect();
+        for table in store::schema::Table::ALL {
+            if source.contains(&format!("Table::{table:?}")) {
+                asked.insert(edge::settings::table_variable(table));
+            }
+        }
+        if source.contains("business_time_zone") {
+            asked.insert("BUSINESS_TIME_ZONE".to_owned());
+        }
+        asked.insert("RUST_LOG".to_owned());
+        assert_eq!(
+            variables(&template, name),
+            asked,
+            "the environment of {name}"
+        );
+    }
+}
+
+fn quoted(source: &str) -> impl Iterator<Item = String> + '_ {
+    source.split('"').skip(1).step_by(2).map(str::to_owned)
+}
+
+/// The names under `Variables:` of a function, read by indentation: the template is ours.
+fn variables(template: &str, function: &str) -> BTreeSet<String> {
+    let after = template
+        .split(&format!("CodeUri: target/lambda/{function}/"))
+        .nth(1)
+        .expect("the function");
+    let mut lines = after.lines().skip_while(|line| line.trim() != "Variables:");
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let header = lines.next().map(indent).expect("variables");
+    lines
+        .take_while(|line| indent(line) > header)
+        .filter_map(|line| line.trim().split_once(": "))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// No role may do everything, or do something to everything.
+#[test]
+fn no_role_has_a_wildcard() {
+    let template = text("template.yaml");
+    assert!(
+        !template.contains("ManagedPolicyArns"),
+        "managed policies are wider than what is used"
+    );
+    for (at, line) in template.lines().enumerate() {
+        let line = line.trim();
+        for field in ["Action:", "Resource:"] {
+            let bare = line
+                .strip_prefix("- ")
+                .unwrap_or(line)
+                .strip_prefix(field)
+                .map(|value| value.trim().trim_matches(['"', '\'']));
+            assert_ne!(bare, Some("*"), "line {} of the template", at + 1);
+        }
+        // `s3:*` and `sqs:*` stand in what denies requests without TLS.
+        if line.contains("Effect: Allow") {
+            assert!(!line.contains(":*\""), "line {} of the template", at + 1);
+        }
+    }
+}
+
+/// The tables of the template are those of the store.
+#[test]
+fn the_template_has_the_stores_tables() {
+    let template = text("template.yaml");
+    for table in store::schema::Table::ALL {
+        let after = template
+            .split(&format!(
+                "TableName: !Sub \"${{AWS::StackName}}-{}\"",
+                table.name()
+            ))
+            .nth(1);
+        let definition = after
+            .unwrap_or_else(|| panic!("the table {}", table.name()))
+            .split("AWS::DynamoDB::Table")
+            .next()
+            .unwrap_or_default();
+        let mut names = vec![table.partition()];
+        names.extend(table.sort());
+        for index in table.indexes() {
+            names.extend([index.name, index.partition, index.sort]);
+            names.extend(index.includes);
+        }
+        for name in names {
+            assert!(
+                definition.contains(name),
+                "{name} of the table {}",
+                table.name()
+            );
+        }
+    }
+}
+
+/// A file that does not fit into a head does not fit into a file.
+#[test]
+fn no_file_is_too_long() {
+    let mut long = Vec::new();
+    for folder in ["shared", "functions", "infra", "tests"] {
+        visit(&file(folder), &mut |path| {
+            let lines = std::fs::read_to_string(path)
+                .map(|source| source.lines().count())
+                .unwrap_or_default();
+            if path.extension().is_some_and(|ending| ending == "rs") && lines > 450 {
+                long.push((path.to_owned(), lines));
+            }
+        });
+    }
+    assert!(long.is_empty(), "{long:?}");
+}
+
+fn visit(folder: &Path, each: &mut impl FnMut(&Path)) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            visit(&entry.path(), each);
+        } else {
+            each(&entry.path());
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The whole, on the local stack: files go in, and the books balance, whatever is repeated, wrong or killed.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use domain::progress::{ImportStatus, Progress};
+use domain::{Reason, ids};
+use ordermill::cloud::Stack;
+use ordermill::verify::Books;
+use store::Store;
+use store::dynamo::DynamoEngine;
+use store::imports::Import;
+use store::products::Listing;
+
+use crate::contract;
+use crate::support::stack::{deployed, emulator_pid};
+use crate::support::{batch, order, read, stock, verify};
+
+/// Uploads a file of orders and returns the id of its import.
+async fn upload(stack: &Stack, name: &str, content: &[u8]) -> String {
+    let (bucket, key) = (
+        stack.output("FilesBucket").expect("a bucket"),
+        format!("imports/{name}"),
+    );
+    let put = stack
+        .cloud
+        .s3()
+        .put_object()
+        .bucket(bucket)
+        .key(&key)
+        .body(content.to_vec().into())
+        .send()
+        .await
+        .expect("uploaded");
+    ids::import_id(bucket, &key, &put.version_id.expect("a versioned bucket"))
+}
+
+/// Waits for the end of an import, and checks on the way that its numbers add up at every moment.
+async fn ended(store: &Store<DynamoEngine>, import_id: &str, limit_s: u64) -> Import {
+    let started = Instant::now();
+    loop {
+        if let Some(import) = store.import(import_id).await.expect("an answer") {
+            assert!(
+                import.progress.pending().is_some(),
+                "more is settled than there is: {:?}",
+                import.progress
+            );
+            if import.is_over() {
+                return import;
+            }
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(limit_s),
+            "{import_id} was not over after {limit_s} s"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn catalog(store: &Store<DynamoEngine>) {
+    let mut reader = intake::CatalogReader::new("USD".parse().expect("a currency"));
+    let mut items = Vec::new();
+    reader
+        .feed(&read("events/demo-catalog.csv"), &mut items)
+        .and_then(|()| reader.finish(&mut items))
+        .expect("a catalog");
+    for item in items {
+        let intake::CatalogItem::Product(row) = item else {
+            panic!("{item:?}")
+        };
+        let (price, currency) = (row.price.amount(), row.price.currency());
+        store
+            .list_product(&Listing {
+                sku: row.sku,
+                name: row.name,
+                price,
+                currency,
+                stock: row.stock,
+            })
+            .await
+            .expect("listed");
+    }
+}
+
+#[tokio::test]
+async fn the_service_keeps_the_contract() {
+    let deployed = deployed("contract").await;
+    let store = deployed.stack.store().expect("a store");
+    let run = ids::short_hash(&[&std::process::id().to_string()]);
+    contract::contract(store.engine(), &run[..6]).await;
+}
+
+#[tokio::test]
+async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
+    let deployed = deployed("demo").await;
+    let store = deployed.stack.store().expect("a store");
+    catalog(&store).await;
+    let content = read("events/demo-orders.csv");
+    let import_id = upload(&deployed.stack, "demo orders (1)+ä.csv", &content).await;
+    let first = ended(&store, &import_id, 60).await;
+    assert_eq!(first.status(), ImportStatus::Completed, "{first:?}");
+    let Progress {
+        rows,
+        rejected,
+        duplicates,
+        completed,
+        failed,
+    } = first.progress;
+    assert_eq!(
+        (rows, rejected, duplicates, completed + failed),
+        (610, 6, 4, 600)
+    );
+
+    let books = Books::load(&store).await.expect("books");
+    let reasons = books.reasons(&import_id);
+    assert_eq!(
+        reasons.keys().copied().collect::<Vec<_>>(),
+        [
+            Reason::OutOfStock,
+            Reason::UnknownProduct,
+            Reason::PaymentDeclined
+        ]
+    );
+    assert_eq!(reasons.values().sum::<u64>(), failed);
+    assert_eq!(
+        store
+            .customer("C-0077")
+            .await
+            .expect("an answer")
+            .and_then(|contact| contact.name)
+            .as_deref(),
+        Some("Frances Allen")
+    );
+
+    let again = ended(
+        &store,
+        &upload(&deployed.stack, "again.csv", &content).await,
+        60,
+    )
+    .await;
+    assert_eq!(
+        again.progress,
+        Progress {
+            rows: 610,
+            rejected: 6,
+            duplicates: 604,
+            completed: 0,
+            failed: 0
+        }
+    );
+    let report = verify(&store).await;
+    assert!(report.balanced, "{report:#?}");
+}
+
+#[tokio::test]
+async fn files_that_are_none_end_failed_and_the_rest_goes_on() {
+    let deployed = deployed("trouble").await;
+    let store = deployed.stack.store().expect("a store");
+    catalog(&store).await;
+    let files: [(&str, &[u8]); 3] = [
+        ("picture.csv", b"\x89PNG\r\n\x1a\n\0\0"),
+        ("empty.csv", b""),
+        ("columns.csv", b"order_id,customer_id\nO-1,C-1\n"),
+    ];
+    for (name, content) in files {
+        let import = ended(&store, &upload(&deployed.stack, name, content).await, 30).await;
+        assert_eq!(
+            (import.status(), import.progress.rows),
+            (ImportStatus::Failed, 0),
+            "{name}"
+        );
+        assert!(import.record.reason.is_some(), "{name}");
+    }
+    for name in [
+        "events/orders-c1.csv",
+        "events/orders-c2.csv",
+        "events/orders-with-rejects.csv",
+    ] {
+        let import = ended(
+            &store,
+            &upload(&deployed.stack, &name.replace('/', "-"), &read(name)).await,
+            60,
+        )
+        .await;
+        assert_eq!(
+            import.status(),
+            ImportStatus::Completed,
+            "{name}: {import:?}"
+        );
+    }
+    let report = verify(&store).await;
+    assert!(report.balanced, "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_sent_often_counts_once() {
+    let deployed = deployed("repeated").await;
+    let store = deployed.stack.store().expect("a store");
+    stock(&store, &[("A", 1_000)]).await;
+    // An import that chunk knows nothing of: only the messages matter here.
+    let batch = batch(
+        "im_sent",
+        0,
+        (1..=40)
+            .map(|row| order(row, &format!("S-{row}"), &[("A", 1)]))
+            .collect(),
+    );
+    let body = serde_json::to_string(&batch).expect("json");
+    let sqs = aws_sdk_sqs::Client::new(&deployed.stack.cloud.aws);
+    let queue = deployed.stack.output("BatchesQueueUrl").expect("a queue");
+    for _ in 0..12 {
+        sqs.send_message()
+            .queue_url(queue)
+            .message_group_id("im_sent")
+            .message_body(&body)
+            .send()
+            .await
+            .expect("sent");
+    }
+    sqs.send_message()
+        .queue_url(queue)
+        .message_group_id("im_sent")
+        .message_body("not a batch")
+        .send()
+        .await
+        .expect("sent");
+    let started = Instant::now();
+    loop {
+        let settled = store.settled("im_sent").await.expect("an answer");
+        let depth = depth(&sqs, queue).await;
+        if settled.completed + settled.failed == 40 && depth == 0 {
+            break;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "{settled:?}, {depth} messages left"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let settled = store.settled("im_sent").await.expect("an answer");
+    assert_eq!(
+        (settled.completed + settled.failed, settled.duplicates),
+        (40, 0)
+    );
+    let report = verify(&store).await;
+    assert!(crate::support::drift(&report).is_empty(), "{report:#?}");
+    // What can never be read went to where people see it, rather than round in circles.
+    let dead = deployed
+        .stack
+        .output("BatchesDeadQueueUrl")
+        .expect("a queue");
+    assert_eq!(depth_of(&sqs, dead, "ApproximateNumberOfMessages").await, 1);
+}
+
+async fn depth(sqs: &aws_sdk_sqs::Client, queue: &str) -> u64 {
+    let visible = depth_of(sqs, queue, "ApproximateNumberOfMessages").await;
+    visible + depth_of(sqs, queue, "ApproximateNumberOfMessagesNotVisible").await
+}
+
+async fn depth_of(sqs: &aws_sdk_sqs::Client, queue: &str, attribute: &str) -> u64 {
+    let answer = sqs
+        .get_queue_attributes()
+        .queue_url(queue)
+        .attribute_names(attribute.into())
+        .send()
+        .await
+        .expect("an answer");
+    let attributes = answer.attributes.unwrap_or_default();
+    attributes
+        .get(&attribute.into())
+        .and_then(|count| count.parse().ok())
+        .unwrap_or_default()
+}
+
+/// Every function process, those of `chunk` included, is killed again and again while 2,000 orders are on their way.
+#[tokio::test]
+async fn killing_any_function_in_the_middle_loses_and_doubles_nothing() {
+    let deployed = deployed("killed").await;
+    let store = deployed.stack.store().expect("a store");
+    let products: Vec<String> = (0..50).map(|sku| format!("K-{sku}")).collect();
+    stock(
+        &store,
+        &products
+            .iter()
+            .map(|sku| (sku.as_str(), 100))
+            .collect::<Vec<_>>(),
+    )
+    .await;
+    let mut file = "order_id,customer_id,product_sku,quantity,unit_price\n".to_owned();
+    for row in 0..2_000 {
+        file.push_str(&format!(
+            "K-{row},C-{},{},1,9.99\n",
+            row % 90,
+            products[row % 50]
+        ));
+    }
+    let import_id = upload(&deployed.stack, "killed.csv", file.as_bytes()).await;
+
+    let mut killed: BTreeMap<String, u32> = BTreeMap::new();
+    let mut random = fastrand::Rng::with_seed(7);
+    let started = Instant::now();
+    let import = loop {
+        if let Some(import) = store.import(&import_id).await.expect("an answer") {
+            assert!(import.progress.pending().is_some(), "{:?}", import.progress);
+            if import.is_over() {
+                break import;
+            }
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(300),
+            "not over: {killed:?}"
+        );
+        // An event of S3 is delivered three times at most: a process of `chunk` may die twice.
+        let mut processes = functions(&deployed.stack.name);
+        processes.retain(|(name, _)| {
+            name != "chunk" || killed.get(name).copied().unwrap_or_default() < 2
+        });
+        if killed.values().sum::<u32>() < 25
+            && let Some((name, pid)) = random.choice(processes)
+        {
+            let done = std::process::Command::new("kill")
+                .args(["-9", &pid.to_string()])
+                .status()
+                .expect("kill");
+            *killed.entry(name).or_default() += u32::from(done.success());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(
+        killed.values().sum::<u32>() >= 10,
+        "too little was killed to prove anything: {killed:?}"
+    );
+    assert_eq!(import.status(), ImportStatus::Completed, "{import:?}");
+    let Progress {
+        rows,
+        rejected,
+        duplicates,
+        completed,
+        failed,
+    } = import.progress;
+    assert_eq!(
+        (rows, rejected, duplicates, completed + failed),
+        (2_000, 0, 0, 2_000)
+    );
+    let report = verify(&store).await;
+    assert!(report.balanced, "{killed:?}: {report:#?}");
+}
+
+/// The function processes of a stack, by name: children of the emulator that Lambda's variables name.
+fn functions(stack: &str) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    let prefix = format!("AWS_LAMBDA_FUNCTION_NAME={stack}-");
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let status = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name in parentheses: state, parent.
+        let parent = status
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split_whitespace().nth(1))
+            .and_then(|parent| parent.parse().ok());
+        if parent != Some(emulator_pid()) {
+            continue;
+        }
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        let mut variables = environment
+            .split(|byte| *byte == 0)
+            .map(String::from_utf8_lossy);
+        if let Some(name) =
+            variables.find_map(|variable| variable.strip_prefix(&prefix).map(str::to_owned))
+        {
+            found.push((name, pid));
+        }
+    }
+    found
+}

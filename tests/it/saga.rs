@@ -1,0 +1,369 @@
+//! The four steps over the memory engine: each alone, each repeated, all of them under faults, and killed in between.
+
+use std::sync::Arc;
+
+use domain::{Batch, Fault, Order, Reason, Status};
+use store::Store;
+use store::memory::{Faults, MemoryEngine};
+use store::schema::Table;
+
+use crate::support::{approving, batch, drift, moment, now, order, saga, stock, verify};
+
+fn store(engine: &MemoryEngine) -> Store<MemoryEngine> {
+    Store::new(engine.clone(), 1)
+}
+
+async fn status(store: &Store<MemoryEngine>, order_id: &str) -> (Status, Option<Reason>) {
+    let order = store
+        .order(order_id)
+        .await
+        .expect("an answer")
+        .expect("an order");
+    (order.status, order.failure)
+}
+
+fn singles(rows: std::ops::RangeInclusive<u64>, sku: &str) -> Vec<Order> {
+    rows.map(|row| order(row, &format!("O-{row}"), &[(sku, 1)]))
+        .collect()
+}
+
+#[tokio::test]
+async fn stock_that_runs_short_goes_to_the_first_rows_that_fit() {
+    let store = store(&MemoryEngine::new());
+    stock(&store, &[("A", 25)]).await;
+    let batch = batch("im_a", 0, singles(1..=40, "A"));
+    saga(&store, &approving("1"), &batch)
+        .await
+        .expect("settled");
+    for row in 1..=40 {
+        let expected = if row <= 25 {
+            (Status::Completed, None)
+        } else {
+            (Status::Failed, Some(Reason::OutOfStock))
+        };
+        assert_eq!(
+            status(&store, &format!("O-{row}")).await,
+            expected,
+            "row {row}"
+        );
+    }
+    assert_eq!(
+        store.product("A").await.expect("an answer").map(|product| (
+            product.available,
+            product.reserved,
+            product.sold
+        )),
+        Some((0, 0, 25))
+    );
+    assert!(drift(&verify(&store).await).is_empty());
+}
+
+#[tokio::test]
+async fn every_outcome_is_told_with_its_reason() {
+    let engine = MemoryEngine::new();
+    let store = store(&engine);
+    stock(&store, &[("A", 10), ("B", 1)]).await;
+    let orders = vec![
+        order(1, "O-1", &[("A", 2), ("B", 1)]),
+        order(2, "O-2", &[("A", 1), ("B", 1)]),
+        order(3, "O-3", &[("NOPE", 1)]),
+        order(4, "O-1", &[("A", 9)]),
+    ];
+    saga(&store, &approving("1"), &batch("im_a", 0, orders))
+        .await
+        .expect("settled");
+    saga(
+        &store,
+        &approving("0"),
+        &batch("im_a", 1, vec![order(5, "O-5", &[("A", 3)])]),
+    )
+    .await
+    .expect("settled");
+    assert_eq!(status(&store, "O-1").await, (Status::Completed, None));
+    assert_eq!(
+        status(&store, "O-2").await,
+        (Status::Failed, Some(Reason::OutOfStock))
+    );
+    assert_eq!(
+        status(&store, "O-3").await,
+        (Status::Failed, Some(Reason::UnknownProduct))
+    );
+    assert_eq!(
+        status(&store, "O-5").await,
+        (Status::Failed, Some(Reason::PaymentDeclined))
+    );
+    let settled = store.settled("im_a").await.expect("an answer");
+    assert_eq!(
+        (settled.completed, settled.failed, settled.duplicates),
+        (1, 3, 1)
+    );
+    assert!(drift(&verify(&store).await).is_empty());
+}
+
+#[tokio::test]
+async fn an_order_id_that_another_import_took_is_a_duplicate_each_time() {
+    let engine = MemoryEngine::new();
+    let store = store(&engine);
+    stock(&store, &[("A", 1_000)]).await;
+    let (first, second) = (
+        batch("im_a", 0, singles(1..=40, "A")),
+        batch("im_b", 0, singles(1..=40, "A")),
+    );
+    for batch in [&first, &second, &second, &first] {
+        saga(&store, &approving("0.5"), batch)
+            .await
+            .expect("settled");
+    }
+    let (one, other) = (
+        store.settled("im_a").await.expect("an answer"),
+        store.settled("im_b").await.expect("an answer"),
+    );
+    assert_eq!((one.completed + one.failed, one.duplicates), (40, 0));
+    assert_eq!(
+        (other.completed, other.failed, other.duplicates),
+        (0, 0, 40)
+    );
+    assert!(drift(&verify(&store).await).is_empty());
+}
+
+#[tokio::test]
+async fn repeating_any_step_changes_nothing() {
+    let engine = MemoryEngine::new();
+    let store = store(&engine);
+    stock(&store, &[("A", 30), ("B", 30)]).await;
+    let mut orders = singles(1..=30, "A");
+    orders.extend((31..=40).map(|row| order(row, &format!("O-{row}"), &[("A", 1), ("B", 4)])));
+    orders.push(order(41, "O-1", &[("A", 1)]));
+    let batch = batch("im_a", 0, orders.split_off(5));
+    let gateway = approving("0.7");
+
+    let twice = async |step: &str| {
+        // Indexes and tables alike: nothing that is stored may differ after the repetition.
+        let before: Vec<_> = Table::ALL.map(|table| engine.items(table)).to_vec();
+        match step {
+            "reserve" => drop(
+                reserve::handle(&store, batch.clone(), &moment())
+                    .await
+                    .expect("reserved"),
+            ),
+            _ => saga(&store, &gateway, &batch).await.expect("settled"),
+        }
+        assert_eq!(
+            before,
+            Table::ALL.map(|table| engine.items(table)).to_vec(),
+            "after repeating {step}"
+        );
+    };
+
+    let reserved = reserve::handle(&store, batch.clone(), &moment())
+        .await
+        .expect("reserved");
+    assert_eq!(
+        reserve::handle(&store, batch.clone(), &moment())
+            .await
+            .expect("reserved"),
+        reserved
+    );
+    twice("reserve").await;
+    let charged = pay::handle(&store, &gateway, reserved.clone(), now())
+        .await
+        .expect("charged");
+    assert!(!charged.paid.is_empty() && !charged.refused.is_empty());
+    assert_eq!(
+        pay::handle(&store, &gateway, reserved.clone(), now())
+            .await
+            .expect("charged"),
+        charged
+    );
+    assert_eq!(
+        reserve::handle(&store, batch.clone(), &moment())
+            .await
+            .expect("reserved"),
+        reserved
+    );
+    for _ in 0..3 {
+        finalize::handle(&store, charged.clone(), &moment())
+            .await
+            .expect("finalized");
+    }
+    for _ in 0..3 {
+        rollback::handle(&store, charged.clone(), &moment())
+            .await
+            .expect("rolled back");
+    }
+    assert_eq!(
+        pay::handle(&store, &gateway, charged_as_batch(&charged), now())
+            .await
+            .expect("charged")
+            .paid,
+        charged.paid
+    );
+    assert!(
+        reserve::handle(&store, batch.clone(), &moment())
+            .await
+            .expect("reserved")
+            .orders
+            .is_empty()
+    );
+    twice("the whole batch").await;
+    assert!(drift(&verify(&store).await).is_empty());
+}
+
+/// Only what was paid: a refused order that was rolled back must not be charged again by anyone.
+fn charged_as_batch(charged: &domain::Charged) -> Batch {
+    Batch {
+        batch_id: charged.batch_id.clone(),
+        import_id: charged.import_id.clone(),
+        orders: charged.paid.clone(),
+        contacts: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_large_orders_takes_several_transactions() {
+    let engine = MemoryEngine::new();
+    let store = store(&engine);
+    let skus: Vec<String> = (0..300).map(|sku| format!("S-{sku}")).collect();
+    stock(
+        &store,
+        &skus.iter().map(|sku| (sku.as_str(), 5)).collect::<Vec<_>>(),
+    )
+    .await;
+    let orders: Vec<Order> = (0..12)
+        .map(|row| {
+            let lines: Vec<(&str, u32)> = (0..80)
+                .map(|line| (skus[(row as usize * 23 + line) % 300].as_str(), 1))
+                .collect();
+            order(row, &format!("O-{row}"), &lines)
+        })
+        .collect();
+    let batch = batch("im_a", 0, orders);
+    saga(&store, &approving("1"), &batch)
+        .await
+        .expect("settled");
+    saga(&store, &approving("1"), &batch)
+        .await
+        .expect("settled");
+    assert_eq!(
+        store.settled("im_a").await.expect("an answer").completed,
+        12
+    );
+    assert!(drift(&verify(&store).await).is_empty());
+}
+
+#[tokio::test]
+async fn books_that_were_tampered_with_stop_the_saga() {
+    let engine = MemoryEngine::new();
+    let store = store(&engine);
+    stock(&store, &[("A", 40)]).await;
+    let batch = batch("im_a", 0, singles(1..=3, "A"));
+    let reserved = reserve::handle(&store, batch, &moment())
+        .await
+        .expect("reserved");
+    let charged = pay::handle(&store, &approving("1"), reserved, now())
+        .await
+        .expect("charged");
+    // Somebody resets the stock: what was reserved is gone.
+    let mut product = engine.items(Table::Products).remove(0);
+    product.insert("reserved".to_owned(), store::ops::number(0));
+    engine
+        .overwrite(Table::Products, &product)
+        .expect("overwritten");
+    assert!(matches!(
+        finalize::handle(&store, charged, &moment()).await,
+        Err(Fault::Corrupt(_))
+    ));
+    let report = verify(&store).await;
+    assert!(!report.balanced);
+    assert!(
+        report
+            .checks
+            .iter()
+            .any(|check| check.name == "stock" && check.drift.len() == 2),
+        "{report:?}"
+    );
+}
+
+/// Batches that fight over stock, each delivered more than once and at the same time, by steps that conflict, are
+/// throttled, lose answers and die; then delivered until they are settled.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_and_nothing_counts_twice_under_faults() {
+    for seed in 0..300 {
+        let faults = Faults {
+            conflict: 60,
+            throttle: 40,
+            lost_answer: 60,
+            stale: 50,
+        };
+        let engine = MemoryEngine::with_faults(seed, faults);
+        let mut random = fastrand::Rng::with_seed(seed);
+        engine.set_faults(Faults::default());
+        stock(&store(&engine), &[("A", 40), ("B", 25), ("C", 500)]).await;
+        engine.set_faults(faults);
+        let mut batches = Vec::new();
+        for number in 0..4u64 {
+            let orders = (0..20).map(|at| {
+                let row = number * 20 + at;
+                // Some ids come twice, in the same batch or in another.
+                let id = if random.u8(..) < 20 {
+                    random.u64(0..80)
+                } else {
+                    row
+                };
+                let skus = [("A", random.u32(1..3)), ("B", 1), ("C", random.u32(1..9))];
+                order(row, &format!("O-{id}"), &skus[random.usize(0..3)..])
+            });
+            batches.push(batch("im_a", number as u32, orders.collect()));
+        }
+        let local = tokio::task::LocalSet::new();
+        let engine = Arc::new(engine);
+        let deliveries = batches
+            .iter()
+            .flat_map(|batch| [batch.clone(), batch.clone()]);
+        let running: Vec<_> = deliveries
+            .map(|batch| {
+                let (engine, lives, seed) = (engine.clone(), random.usize(0..40), random.u64(..));
+                local.spawn_local(async move {
+                    let store = Store::new((*engine).clone(), seed);
+                    // A process that dies between two requests: its future is dropped there.
+                    let dies = async {
+                        for _ in 0..lives * 5 {
+                            tokio::task::yield_now().await;
+                        }
+                    };
+                    let gateway = approving("0.8");
+                    tokio::select! { _ = saga(&store, &gateway, &batch) => {}, () = dies => {} }
+                })
+            })
+            .collect();
+        local.await;
+        for delivery in running {
+            delivery.await.expect("a delivery that does not panic");
+        }
+        let store = Store::new((*engine).clone(), !seed);
+        for batch in &batches {
+            let mut deliveries = 0;
+            while let Err(fault) = saga(&store, &approving("0.8"), batch).await {
+                assert!(matches!(fault, Fault::Transient(_)), "seed {seed}: {fault}");
+                deliveries += 1;
+                assert!(
+                    deliveries < 50,
+                    "seed {seed}: a batch that is never settled"
+                );
+            }
+        }
+        engine.set_faults(Faults::default());
+        let report = verify(&store).await;
+        assert!(
+            drift(&report).is_empty(),
+            "seed {seed}: {:#?}",
+            drift(&report)
+        );
+        let settled = store.settled("im_a").await.expect("an answer");
+        assert_eq!(
+            settled.completed + settled.failed + settled.duplicates,
+            80,
+            "seed {seed}: {settled:?}"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! What tests stand on: orders made short, a saga without a state machine, and the local stack.
+
+pub mod memory;
+pub mod stack;
+
+use std::path::PathBuf;
+
+use domain::order::{Draft, Line, TotalPolicy};
+use domain::{Batch, Fault, Order};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ordermill::verify::{Books, Report};
+use pay::gateway::{ApprovalRate, Gateway, Simulated};
+use rust_decimal::Decimal;
+use store::products::Listing;
+use store::{Engine, Moment, Store};
+
+/// A file of the checkout.
+pub fn file(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(path)
+}
+
+pub fn read(path: &str) -> Vec<u8> {
+    std::fs::read(file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+pub fn moment() -> Moment {
+    Moment {
+        now: now(),
+        zone: TimeZone::UTC,
+    }
+}
+
+pub fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().expect("an instant")
+}
+
+/// An order of the lines `(sku, units)`, at 9.99 a unit.
+pub fn order(row: u64, order_id: &str, lines: &[(&str, u32)]) -> Order {
+    let line = |&(sku, quantity): &(&str, u32)| Line {
+        sku: sku.to_owned(),
+        quantity,
+        unit_price: Decimal::new(999, 2),
+    };
+    let draft = Draft {
+        order_id: order_id.to_owned(),
+        row,
+        customer_id: format!("C-{}", row % 7),
+        currency: "USD".parse().expect("a currency"),
+        declared_total: None,
+        lines: lines.iter().map(line).collect(),
+        ordered_at: None,
+    };
+    Order::new(draft, TotalPolicy::Declared).expect("a valid order")
+}
+
+pub fn batch(import_id: &str, number: u32, orders: Vec<Order>) -> Batch {
+    Batch {
+        batch_id: domain::ids::batch_id(import_id, number),
+        import_id: import_id.to_owned(),
+        orders,
+        contacts: Vec::new(),
+    }
+}
+
+pub async fn stock<E: Engine>(store: &Store<E>, products: &[(&str, u64)]) {
+    for (sku, stock) in products {
+        let listing = Listing {
+            sku: (*sku).to_owned(),
+            name: format!("Product {sku}"),
+            price: Decimal::new(999, 2),
+            currency: "USD".parse().expect("a currency"),
+            stock: *stock,
+        };
+        store
+            .list_product(&listing)
+            .await
+            .expect("a catalog that loads");
+    }
+}
+
+/// A gateway that approves this share.
+pub fn approving(rate: &str) -> Simulated {
+    Simulated::new(rate.parse::<ApprovalRate>().expect("a rate"))
+}
+
+/// The saga as the state machine runs it, without a state machine: a step that fails fails the whole.
+pub async fn saga<E: Engine>(
+    store: &Store<E>,
+    gateway: &impl Gateway,
+    batch: &Batch,
+) -> Result<(), Fault> {
+    let reserved = reserve::handle(store, batch.clone(), &moment()).await?;
+    if reserved.orders.is_empty() {
+        return Ok(());
+    }
+    let charged = pay::handle(store, gateway, reserved, now()).await?;
+    if !charged.paid.is_empty() {
+        finalize::handle(store, charged.clone(), &moment()).await?;
+    }
+    if !charged.refused.is_empty() {
+        rollback::handle(store, charged, &moment()).await?;
+    }
+    Ok(())
+}
+
+pub async fn verify<E: Engine>(store: &Store<E>) -> Report {
+    Books::load(store)
+        .await
+        .expect("books that can be read")
+        .verify()
+}
+
+/// Drift that has nothing to do with imports, for tests that put batches on the way without one.
+pub fn drift(report: &Report) -> Vec<&String> {
+    report
+        .checks
+        .iter()
+        .filter(|check| check.name != "imports")
+        .flat_map(|check| &check.drift)
+        .collect()
+}
