@@ -38,11 +38,7 @@ pub async fn handle<E: Engine>(
 fn object(record: S3EventRecord) -> Result<Object, Fault> {
     let missing = |what: &str| Fault::Malformed(format!("the event names no {what}"));
     let object = record.s3.object;
-    // Keys come form-encoded.
-    let key = object
-        .url_decoded_key
-        .or(object.key)
-        .ok_or_else(|| missing("key"))?;
+    let key = decoded(&object.key.ok_or_else(|| missing("key"))?)?;
     let version = object
         .version_id
         .ok_or_else(|| missing("version: the bucket has to be versioned"))?;
@@ -57,4 +53,33 @@ fn object(record: S3EventRecord) -> Result<Object, Fault> {
         version,
         size,
     })
+}
+
+/// Keys come form-encoded.
+fn decoded(key: &str) -> Result<String, Fault> {
+    let spaced = key.replace('+', " ");
+    match percent_encoding::percent_decode_str(&spaced).decode_utf8() {
+        Ok(key) => Ok(key.into_owned()),
+        Err(_) => Err(Fault::Malformed(format!("the key {key:?} is not UTF-8"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_form_encoded() {
+        for (encoded, key) in [
+            ("imports/a.csv", "imports/a.csv"),
+            (
+                "imports/orders+of+march+%281%29%2B%C3%A4.csv",
+                "imports/orders of march (1)+\u{e4}.csv",
+            ),
+            ("imports/50%25.csv", "imports/50%.csv"),
+        ] {
+            assert_eq!(decoded(encoded), Ok(key.to_owned()));
+        }
+        assert!(decoded("imports/%ff").is_err());
+    }
 }

@@ -45,8 +45,6 @@ pub enum Condition {
     Below(&'static str, u64),
     Missing(&'static str),
     All(Vec<Condition>),
-    /// At least one condition.
-    Either(Vec<Condition>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

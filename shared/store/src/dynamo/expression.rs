@@ -99,11 +99,6 @@ impl Expression {
             Condition::All(conditions) => all(conditions
                 .iter()
                 .map(|condition| self.condition(table, condition)))?,
-            Condition::Either(conditions) => either(
-                conditions
-                    .iter()
-                    .map(|condition| self.condition(table, condition)),
-            )?,
         })
     }
 
@@ -172,11 +167,6 @@ fn where_clause(
         Condition::All(conditions) => all(conditions
             .iter()
             .map(|condition| where_clause(table, condition, parameters)))?,
-        Condition::Either(conditions) => either(
-            conditions
-                .iter()
-                .map(|condition| where_clause(table, condition, parameters)),
-        )?,
         Condition::Absent => format!("\"{}\" IS MISSING", table.partition()),
         Condition::Missing(field) => format!("\"{field}\" IS MISSING"),
         Condition::Is(field, value) => {
@@ -202,10 +192,4 @@ fn where_clause(
 fn all(conditions: impl Iterator<Item = Option<String>>) -> Option<String> {
     let conditions: Vec<String> = conditions.flatten().collect();
     (!conditions.is_empty()).then(|| format!("({})", conditions.join(" AND ")))
-}
-
-/// A choice that always holds makes the whole hold.
-fn either(conditions: impl Iterator<Item = Option<String>>) -> Option<String> {
-    let conditions: Option<Vec<String>> = conditions.collect();
-    Some(format!("({})", conditions?.join(" OR ")))
 }

@@ -37,10 +37,6 @@ pub fn holds(condition: &Condition, item: Option<&Item>) -> Result<bool, Fault> 
             amount(kept(name))?.is_some_and(|amount| amount < Decimal::from(*limit))
         }
         Condition::All(parts) => each(parts, item)?.into_iter().all(|holds| holds),
-        Condition::Either(parts) if parts.is_empty() => {
-            return Err(Fault::Malformed("a choice of no conditions".to_owned()));
-        }
-        Condition::Either(parts) => each(parts, item)?.into_iter().any(|holds| holds),
     })
 }
 
@@ -107,14 +103,11 @@ mod tests {
             false,
             true,
         );
-        let either = vec![Condition::Absent, Condition::Is("state", text("OPEN"))];
-        check(Condition::Either(either), true, true);
     }
 
     #[test]
     fn a_malformed_part_is_refused_even_where_another_decides() {
-        let parts = vec![Condition::Always, Condition::AnyOf("state", vec![])];
-        assert!(holds(&Condition::Either(parts), None).is_err());
-        assert!(holds(&Condition::Either(vec![]), None).is_err());
+        let parts = vec![Condition::Missing("x"), Condition::AnyOf("state", vec![])];
+        assert!(holds(&Condition::All(parts), None).is_err());
     }
 }

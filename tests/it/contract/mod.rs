@@ -1,0 +1,231 @@
+//! What an engine has to do, as cases that run on both: on `memory` here, on `dynamo` wherever a stack is up.
+//!
+//! Tables may be shared with others, so each case keeps to keys of its own run and assumes no table to be empty.
+//! What an index shows may come late: cases wait for it. Knows no engine's inside, and no fault on request.
+//! Owns the list of cases and what they share; the cases are in `writes`, `transactions` and `reads`.
+
+mod reads;
+mod transactions;
+mod writes;
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
+
+use domain::Fault;
+use store::engine::Engine;
+use store::ops::{Change, Condition, Item, Key, Page, Query, TransactError, Value, Write, text};
+use store::schema::{Index, Table};
+
+/// How long an index may lag behind its table.
+const LAG: Duration = Duration::from_secs(20);
+
+macro_rules! cases {
+    ($($file:ident: [$($case:ident),+ $(,)?]),+ $(,)?) => {
+        /// All cases, one after the other. `run` has to be new each time, and short: it starts every key.
+        pub async fn contract<E: Engine>(engine: &E, run: &str) {
+            $($({
+                let case = Case { engine, run, name: stringify!($case) };
+                $file::$case(&case).await;
+            })+)+
+        }
+
+        mod on_memory {
+            use store::memory::MemoryEngine;
+
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    let engine = MemoryEngine::new().page_size(7);
+                    let case = super::Case { engine: &engine, run: "m", name: stringify!($case) };
+                    super::$file::$case(&case).await;
+                }
+            )+)+
+        }
+    };
+}
+
+cases![
+    writes: [
+        put_if_absent_twice,
+        every_condition,
+        put_replaces_the_whole_item,
+        set_add_remove,
+        numbers_are_values_not_digits,
+        update_creates_what_is_not_there,
+        add_to_a_text_is_refused,
+    ],
+    transactions: [
+        hundred_writes_pass_and_one_more_is_refused,
+        an_item_twice_is_refused,
+        failing_conditions_cancel_everything,
+        a_token_is_done_once,
+        a_token_for_other_writes_is_corrupt,
+        a_cancelled_token_can_be_used_again,
+        updates_together_are_each_on_their_own,
+    ],
+    reads: [
+        get_many_answers_in_the_sequence_of_the_keys,
+        empty_keys_are_refused,
+        an_index_of_keys_only,
+        an_index_is_sparse,
+        an_index_includes,
+        an_index_is_in_the_order_of_its_sort_key,
+        an_index_pages_through_ties,
+        a_table_pages_in_the_order_of_its_sort_key,
+        a_scan_finds_everything,
+    ],
+];
+
+struct Case<'a, E> {
+    engine: &'a E,
+    run: &'a str,
+    name: &'static str,
+}
+
+/// A failing case names itself, whichever of its lines failed.
+impl<E> Drop for Case<'_, E> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "the contract does not hold: case {}, run {}",
+                self.name, self.run
+            );
+        }
+    }
+}
+
+impl<E: Engine> Case<'_, E> {
+    fn key(&self, id: &str) -> String {
+        format!("{}-{}-{id}", self.run, self.name)
+    }
+
+    fn item(&self, table: Table, id: &str, values: &[(&str, Value)]) -> Item {
+        let mut item = HashMap::from([(table.partition().to_owned(), text(self.key(id)))]);
+        item.extend(
+            values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        Item::from(item)
+    }
+
+    async fn put(&self, table: Table, id: &str, values: &[(&str, Value)]) -> Item {
+        let item = self.item(table, id, values);
+        let write = Write::Put {
+            table,
+            item: item.clone(),
+            condition: Condition::Always,
+        };
+        assert_eq!(self.engine.write(&write).await, Ok(()), "put {id}");
+        item
+    }
+
+    fn update(&self, sku: &str, changes: Vec<Change>, condition: Condition) -> Write {
+        Write::Update {
+            key: Key::new(Table::Products, &self.key(sku)),
+            changes,
+            condition,
+        }
+    }
+
+    fn set(&self, sku: &str, name: &'static str, value: Value, condition: Condition) -> Write {
+        self.update(sku, vec![Change::Set(name, value)], condition)
+    }
+
+    async fn get(&self, table: Table, id: &str) -> Option<Item> {
+        self.engine
+            .get(&Key::new(table, &self.key(id)))
+            .await
+            .expect("read")
+    }
+
+    fn of(&self, table: Table, index: Option<&'static Index>, id: &str) -> Query {
+        Query {
+            table,
+            index,
+            partition: self.key(id),
+            limit: None,
+            start: None,
+        }
+    }
+
+    async fn index_shows(&self, table: Table, index: &'static Index, id: &str, items: &[Item]) {
+        let query = self.of(table, Some(index), id);
+        eventually(
+            index.name,
+            async || self.pages(&query).await,
+            |found| found == items,
+        )
+        .await;
+    }
+
+    /// Everything a query finds, page by page, of which none is larger than it may be.
+    async fn pages(&self, query: &Query) -> Vec<Item> {
+        let mut query = query.clone();
+        let mut found = Vec::new();
+        loop {
+            let Page { items, next } = self.engine.query(&query).await.expect("read");
+            assert!(
+                query
+                    .limit
+                    .is_none_or(|limit| items.len() <= limit as usize)
+            );
+            found.extend(items);
+            if next.is_none() {
+                return found;
+            }
+            assert_ne!(next, query.start, "a page leads to itself");
+            query.start = next;
+        }
+    }
+
+    async fn pages_agree(&self, query: &Query, expected: &[Item]) {
+        for limit in 1..=expected.len() as u32 + 1 {
+            let query = Query {
+                limit: Some(limit),
+                ..query.clone()
+            };
+            assert_eq!(self.pages(&query).await, expected, "pages of {limit}");
+        }
+    }
+}
+
+fn absent(table: Table, item: &Item) -> Write {
+    Write::Put {
+        table,
+        item: item.clone(),
+        condition: Condition::Absent,
+    }
+}
+
+fn malformed(answer: Result<(), TransactError>) {
+    assert!(
+        matches!(answer, Err(TransactError::Fault(Fault::Malformed(_)))),
+        "{answer:?}"
+    );
+}
+
+fn token() -> String {
+    format!("{:032x}", fastrand::u128(..))
+}
+
+/// Reads until it is as it should be, which an index need not be at once.
+async fn eventually<T: Debug>(
+    what: &str,
+    read: impl AsyncFn() -> T,
+    is_so: impl Fn(&T) -> bool,
+) -> T {
+    let deadline = Instant::now() + LAG;
+    loop {
+        let seen = read().await;
+        if is_so(&seen) {
+            return seen;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{what}: after {LAG:?} still {seen:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
