@@ -4,6 +4,7 @@ mod contract;
 mod events;
 mod house;
 mod intake;
+mod measure;
 mod on_stack;
 mod saga;
 mod support;

@@ -5,57 +5,14 @@ use std::time::{Duration, Instant};
 
 use domain::progress::{ImportStatus, Progress};
 use domain::{Reason, ids};
-use ordermill::cloud::Stack;
 use ordermill::verify::Books;
 use store::Store;
 use store::dynamo::DynamoEngine;
-use store::imports::Import;
 use store::products::Listing;
 
 use crate::contract;
-use crate::support::stack::{deployed, emulator_pid};
+use crate::support::stack::{deployed, ended, functions, upload};
 use crate::support::{batch, order, read, stock, verify};
-
-/// Uploads a file of orders and returns the id of its import.
-async fn upload(stack: &Stack, name: &str, content: &[u8]) -> String {
-    let (bucket, key) = (
-        stack.output("FilesBucket").expect("a bucket"),
-        format!("imports/{name}"),
-    );
-    let put = stack
-        .cloud
-        .s3()
-        .put_object()
-        .bucket(bucket)
-        .key(&key)
-        .body(content.to_vec().into())
-        .send()
-        .await
-        .expect("uploaded");
-    ids::import_id(bucket, &key, &put.version_id.expect("a versioned bucket"))
-}
-
-/// Waits for the end of an import, and checks on the way that its numbers add up at every moment.
-async fn ended(store: &Store<DynamoEngine>, import_id: &str, limit_s: u64) -> Import {
-    let started = Instant::now();
-    loop {
-        if let Some(import) = store.import(import_id).await.expect("an answer") {
-            assert!(
-                import.progress.pending().is_some(),
-                "more is settled than there is: {:?}",
-                import.progress
-            );
-            if import.is_over() {
-                return import;
-            }
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(limit_s),
-            "{import_id} was not over after {limit_s} s"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 async fn catalog(store: &Store<DynamoEngine>) {
     let mut reader = intake::CatalogReader::new("USD".parse().expect("a currency"));
@@ -82,6 +39,9 @@ async fn catalog(store: &Store<DynamoEngine>) {
     }
 }
 
+/// Between two looks at an import.
+const OFTEN: Duration = Duration::from_millis(50);
+
 #[tokio::test]
 async fn the_service_keeps_the_contract() {
     let deployed = deployed("contract").await;
@@ -97,7 +57,7 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
     catalog(&store).await;
     let content = read("events/demo-orders.csv");
     let import_id = upload(&deployed.stack, "demo orders (1)+ä.csv", &content).await;
-    let first = ended(&store, &import_id, 60).await;
+    let first = ended(&store, &import_id, 60, OFTEN).await;
     assert_eq!(first.status(), ImportStatus::Completed, "{first:?}");
     let Progress {
         rows,
@@ -136,6 +96,7 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
         &store,
         &upload(&deployed.stack, "again.csv", &content).await,
         60,
+        OFTEN,
     )
     .await;
     assert_eq!(
@@ -163,7 +124,13 @@ async fn files_that_are_none_end_failed_and_the_rest_goes_on() {
         ("columns.csv", b"order_id,customer_id\nO-1,C-1\n"),
     ];
     for (name, content) in files {
-        let import = ended(&store, &upload(&deployed.stack, name, content).await, 30).await;
+        let import = ended(
+            &store,
+            &upload(&deployed.stack, name, content).await,
+            30,
+            OFTEN,
+        )
+        .await;
         assert_eq!(
             (import.status(), import.progress.rows),
             (ImportStatus::Failed, 0),
@@ -180,6 +147,7 @@ async fn files_that_are_none_end_failed_and_the_rest_goes_on() {
             &store,
             &upload(&deployed.stack, &name.replace('/', "-"), &read(name)).await,
             60,
+            OFTEN,
         )
         .await;
         assert_eq!(
@@ -344,39 +312,4 @@ async fn killing_any_function_in_the_middle_loses_and_doubles_nothing() {
     );
     let report = verify(&store).await;
     assert!(report.balanced, "{killed:?}: {report:#?}");
-}
-
-/// The function processes of a stack, by name: children of the emulator that Lambda's variables name.
-fn functions(stack: &str) -> Vec<(String, u32)> {
-    let mut found = Vec::new();
-    let prefix = format!("AWS_LAMBDA_FUNCTION_NAME={stack}-");
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
-            continue;
-        };
-        let status = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // After the name in parentheses: state, parent.
-        let parent = status
-            .rsplit(')')
-            .next()
-            .and_then(|rest| rest.split_whitespace().nth(1))
-            .and_then(|parent| parent.parse().ok());
-        if parent != Some(emulator_pid()) {
-            continue;
-        }
-        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        let mut variables = environment
-            .split(|byte| *byte == 0)
-            .map(String::from_utf8_lossy);
-        if let Some(name) =
-            variables.find_map(|variable| variable.strip_prefix(&prefix).map(str::to_owned))
-        {
-            found.push((name, pid));
-        }
-    }
-    found
 }

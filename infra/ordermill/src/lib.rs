@@ -5,7 +5,8 @@
 
 pub mod cli;
 pub mod cloud;
-mod commands;
+pub mod commands;
+pub mod cost;
 pub mod local;
 mod output;
 pub mod verify;

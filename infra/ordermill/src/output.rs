@@ -3,14 +3,17 @@
 use std::io::IsTerminal;
 
 use anyhow::Result;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 pub fn json(value: &impl Serialize) -> Result<()> {
     println!("{}", serde_json::to_string(value)?);
     Ok(())
 }
+
+/// A line under the header, and nothing else that would keep anyone from copying a row.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('\u{2500}').junction('\u{2500}'));
 
 /// A table whose columns named in `right` hold numbers.
 pub fn table<R: IntoIterator<Item = String>>(
@@ -19,9 +22,7 @@ pub fn table<R: IntoIterator<Item = String>>(
     rows: impl IntoIterator<Item = R>,
 ) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(header.iter().copied());
+    table.load_style(STYLE).set_header(header.iter().copied());
     for row in rows {
         table.add_row(row);
     }

@@ -2,9 +2,14 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use domain::ids;
 use ordermill::cloud::{Cloud, Stack};
 use ordermill::local::{Emulator, Life, Workspace};
+use store::Store;
+use store::dynamo::DynamoEngine;
+use store::imports::Import;
 use tokio::sync::{OnceCell, Semaphore};
 
 /// The machine has few cores, and a stack keeps them busy: tests that use one take turns.
@@ -47,7 +52,7 @@ async fn emulator(workspace: &Workspace) -> &'static Emulator {
                 .await
                 .expect("an emulator that installs");
             workspace
-                .start_emulator(free_port(), Life::WithThisProcess)
+                .start_emulator(free_port(), Life::Private)
                 .await
                 .expect("an emulator that starts")
         })
@@ -57,4 +62,85 @@ async fn emulator(workspace: &Workspace) -> &'static Emulator {
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
+}
+
+/// Uploads a file of orders and returns the id of its import.
+pub async fn upload(stack: &Stack, name: &str, content: &[u8]) -> String {
+    let (bucket, key) = (
+        stack.output("FilesBucket").expect("a bucket"),
+        format!("imports/{name}"),
+    );
+    let put = stack
+        .cloud
+        .s3()
+        .put_object()
+        .bucket(bucket)
+        .key(&key)
+        .body(content.to_vec().into())
+        .send()
+        .await
+        .expect("uploaded");
+    ids::import_id(bucket, &key, &put.version_id.expect("a versioned bucket"))
+}
+
+/// Waits for the end of an import, and checks on the way that its numbers add up at every moment.
+pub async fn ended(
+    store: &Store<DynamoEngine>,
+    import_id: &str,
+    limit_s: u64,
+    pause: Duration,
+) -> Import {
+    let started = Instant::now();
+    loop {
+        if let Some(import) = store.import(import_id).await.expect("an answer") {
+            assert!(
+                import.progress.pending().is_some(),
+                "more is settled than there is: {:?}",
+                import.progress
+            );
+            if import.is_over() {
+                return import;
+            }
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(limit_s),
+            "{import_id} was not over after {limit_s} s"
+        );
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// The function processes of a stack, by name: children of the emulator that Lambda's variables name.
+pub fn functions(stack: &str) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    let prefix = format!("AWS_LAMBDA_FUNCTION_NAME={stack}-");
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let status = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name in parentheses: state, parent.
+        let parent = status
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split_whitespace().nth(1))
+            .and_then(|parent| parent.parse().ok());
+        if parent != Some(emulator_pid()) {
+            continue;
+        }
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        let mut variables = environment
+            .split(|byte| *byte == 0)
+            .map(String::from_utf8_lossy);
+        if let Some(name) =
+            variables.find_map(|variable| variable.strip_prefix(&prefix).map(str::to_owned))
+        {
+            found.push((name, pid));
+        }
+    }
+    found
 }

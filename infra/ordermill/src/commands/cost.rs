@@ -1,44 +1,30 @@
-//! `cost`: what an import asked of AWS, added up from what the functions logged of themselves.
+//! `cost`: what an import asked of AWS, for each order.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
-use store::dynamo::Usage;
+use anyhow::Result;
 
 use crate::cli::Global;
 use crate::cloud::Stack;
-use crate::local::FUNCTIONS;
+use crate::cost::Cost;
 use crate::output;
 
-#[derive(Debug, Default, Serialize)]
-pub struct Cost {
-    pub import_id: String,
-    pub orders: u64,
-    pub functions: BTreeMap<&'static str, FunctionCost>,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub struct FunctionCost {
-    pub invocations: u64,
-    #[serde(flatten)]
-    pub usage: Usage,
-}
-
 pub async fn run(global: &Global, stack: &Stack, import_id: &str) -> Result<bool> {
-    let cost = measure(stack, import_id).await?;
+    let cost = Cost::measure(stack, import_id).await?;
     if global.json {
         output::json(&cost)?;
-        return Ok(true);
+    } else {
+        println!("{}", report(&cost));
     }
-    let each = |count: f64| format!("{:.3}", count / cost.orders.max(1) as f64);
+    Ok(true)
+}
+
+pub fn report(cost: &Cost) -> String {
     let mut sum = (0, 0, 0.0, 0.0);
     let mut rows = Vec::new();
     for (name, function) in &cost.functions {
-        let calls: u64 = function.usage.calls.values().sum();
-        let (writes, reads): (f64, f64) = (
-            function.usage.write_units.values().sum(),
-            function.usage.read_units.values().sum(),
+        let (calls, writes, reads) = (
+            function.calls(),
+            function.write_units(),
+            function.read_units(),
         );
         sum = (
             sum.0 + function.invocations,
@@ -49,128 +35,36 @@ pub async fn run(global: &Global, stack: &Stack, import_id: &str) -> Result<bool
         rows.push([
             (*name).to_owned(),
             function.invocations.to_string(),
-            each(calls as f64),
-            each(writes),
-            each(reads),
+            cost.each(calls as f64),
+            cost.each(writes),
+            cost.each(reads),
         ]);
     }
     rows.push([
         "all".to_owned(),
         sum.0.to_string(),
-        each(sum.1 as f64),
-        each(sum.2),
-        each(sum.3),
+        cost.each(sum.1 as f64),
+        cost.each(sum.2),
+        cost.each(sum.3),
     ]);
-    println!("{} orders. For each order:", cost.orders);
-    println!(
-        "{}",
-        output::table(
-            &[
-                "function",
-                "invocations",
-                "AWS calls",
-                "write units",
-                "read units"
-            ],
-            &[1, 2, 3, 4],
-            rows
-        )
+    let functions = output::table(
+        &[
+            "function",
+            "invocations",
+            "AWS calls",
+            "write units",
+            "read units",
+        ],
+        &[1, 2, 3, 4],
+        rows,
     );
-
-    let mut tables: BTreeMap<&str, f64> = BTreeMap::new();
-    for function in cost.functions.values() {
-        for (table, units) in &function.usage.write_units {
-            *tables.entry(table).or_default() += units;
-        }
-    }
-    let rows = tables
+    let rows = cost
+        .tables()
         .into_iter()
-        .map(|(table, units)| [table.to_owned(), each(units)]);
-    println!("{}", output::table(&["table", "write units"], &[1], rows));
-    Ok(true)
-}
-
-pub async fn measure(stack: &Stack, import_id: &str) -> Result<Cost> {
-    let import = stack
-        .store()?
-        .import(import_id)
-        .await?
-        .with_context(|| format!("there is no import {import_id}"))?;
-    let orders = import.progress.rows - import.progress.rejected;
-    let mut cost = Cost {
-        import_id: import_id.to_owned(),
-        orders,
-        ..Cost::default()
-    };
-    for function in FUNCTIONS {
-        let group = format!("/aws/lambda/{}-{function}", stack.name);
-        let since = import.record.created_at.as_millisecond();
-        let total = cost.functions.entry(function).or_default();
-        for usage in logged(stack, &group, since)
-            .await
-            .with_context(|| format!("reading the log of {function}"))?
-        {
-            total.invocations += 1;
-            add(&mut total.usage.calls, usage.calls);
-            add(&mut total.usage.write_units, usage.write_units);
-            add(&mut total.usage.read_units, usage.read_units);
-        }
-    }
-    Ok(cost)
-}
-
-async fn logged(stack: &Stack, group: &str, since_ms: i64) -> Result<Vec<Usage>> {
-    #[derive(Deserialize)]
-    struct Line {
-        message: String,
-        usage: Option<String>,
-    }
-    let client = aws_sdk_cloudwatchlogs::Client::new(&stack.cloud.aws);
-    let mut found = Vec::new();
-    let mut token = None;
-    loop {
-        let request = client
-            .filter_log_events()
-            .log_group_name(group)
-            .start_time(since_ms)
-            .filter_pattern("usage");
-        let page = match request.set_next_token(token).send().await {
-            Ok(page) => page,
-            // A function that never ran has logged nothing yet.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
-            {
-                return Ok(found);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        for message in page
-            .events
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|event| event.message)
-        {
-            let line = serde_json::from_str::<Line>(&message)
-                .ok()
-                .filter(|line| line.message == "used");
-            if let Some(usage) = line.and_then(|line| line.usage) {
-                found.push(serde_json::from_str(&usage)?);
-            }
-        }
-        token = page.next_token;
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
-}
-
-fn add<T: std::ops::AddAssign + Default>(
-    sums: &mut BTreeMap<String, T>,
-    more: BTreeMap<String, T>,
-) {
-    for (name, amount) in more {
-        *sums.entry(name).or_default() += amount;
-    }
+        .map(|(table, units)| [table.to_owned(), cost.each(units)]);
+    let tables = output::table(&["table", "write units"], &[1], rows);
+    format!(
+        "{} orders. For each order:\n{functions}\n{tables}",
+        cost.orders
+    )
 }

@@ -156,10 +156,10 @@ fn next(import: &Import, books: &Books) -> String {
         .min();
     let failed = failed.map_or("ORDER", String::as_str);
     format!(
-        "\nTry next, in another terminal:
-  cargo run --release -- import {ORDERS} --wait   the same file again: every row a duplicate
-  cargo run --release -- order get {failed}           why one failed
-  cargo run --release -- catalog list                    what is left
-  cargo run --release -- verify                          the books, recomputed"
+        "\nTry next, in another terminal while this one serves (without --exit):
+  cargo run --release -- import {ORDERS} --wait    the same file again: every row a duplicate
+  cargo run --release -- order get {failed}                     why one failed
+  cargo run --release -- catalog list                            what is left
+  cargo run --release -- verify                                  the books, recomputed"
     )
 }

@@ -1,7 +1,7 @@
 //! One command, one file.
 
 mod catalog;
-mod cost;
+pub mod cost;
 mod demo;
 mod import;
 mod imports;

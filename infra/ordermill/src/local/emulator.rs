@@ -19,13 +19,15 @@ const SERVICES: &str = "cloudformation,dynamodb,iam,lambda,logs,s3,sqs,states";
 /// How long it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// It ends when this process does, however that ends.
+    /// It ends when this process does, however that ends, and nobody else knows of it.
+    Private,
+    /// It ends when this process does; until then other commands find it.
     WithThisProcess,
     /// Until `down`.
     UntilStopped,
 }
 
-/// What `up` leaves behind for `down`, and for every command in between.
+/// Where other commands find it. What a process that was killed left behind does no harm: nothing answers there.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct State {
     pid: u32,
@@ -101,13 +103,15 @@ impl Emulator {
             // Ctrl-C in the terminal is for us: we end it when we are done.
             .process_group(0);
         match life {
-            Life::WithThisProcess => command.arg("--watch-stdin").stdin(Stdio::piped()),
+            Life::Private | Life::WithThisProcess => {
+                command.arg("--watch-stdin").stdin(Stdio::piped())
+            }
             Life::UntilStopped => command.stdin(Stdio::null()),
         };
         let mut process = command
             .spawn()
             .context("the emulator could not be started")?;
-        if life == Life::UntilStopped {
+        if life != Life::Private {
             let state = State {
                 pid: process.id(),
                 port,
