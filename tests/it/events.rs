@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::SqsEvent;
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use dispatch::ports::{Hold, Queue, Saga};
 use domain::{Batch, Charged, Fault, Status};
 use edge::Invocation;
@@ -83,12 +83,21 @@ impl Saga for Local<'_> {
     }
 }
 
+/// What is held for how long, and what was buried why.
 #[derive(Default)]
-struct Holds(Mutex<Vec<Hold>>);
+struct LocalQueue {
+    holds: Mutex<Vec<Hold>>,
+    buried: Mutex<Vec<Fault>>,
+}
 
-impl Queue for Holds {
+impl Queue for LocalQueue {
     async fn hold(&self, holds: Vec<Hold>) -> Result<(), Fault> {
-        self.0.lock().expect("a lock").extend(holds);
+        self.holds.lock().expect("a lock").extend(holds);
+        Ok(())
+    }
+
+    async fn bury(&self, _message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
+        self.buried.lock().expect("a lock").push(fault.clone());
         Ok(())
     }
 }
@@ -110,20 +119,16 @@ async fn a_message_is_acknowledged_when_its_orders_are_settled_and_not_before() 
         remaining: Duration::from_secs(43),
     };
     // The lease first, then what the fault deserves: growing time, or the dead-letter queue at once.
-    for (failures, waits) in [(1, vec![45, 2]), (1, vec![45, 0]), (0, vec![45])] {
-        let holds = Holds::default();
-        let response = dispatch::handle(&store, &saga, &holds, event.clone(), at)
+    for (failures, waits, buried) in [(1, vec![45, 2], 0), (0, vec![45], 1), (0, vec![45], 0)] {
+        let queue = LocalQueue::default();
+        let response = dispatch::handle(&store, &saga, &queue, event.clone(), at)
             .await
             .expect("an answer");
         assert_eq!(response.batch_item_failures.len(), failures);
-        let seconds: Vec<u64> = holds
-            .0
-            .lock()
-            .expect("a lock")
-            .iter()
-            .map(|hold| hold.time.as_secs())
-            .collect();
+        let holds = queue.holds.into_inner().expect("a lock");
+        let seconds: Vec<u64> = holds.iter().map(|hold| hold.time.as_secs()).collect();
         assert_eq!(seconds, waits);
+        assert_eq!(queue.buried.into_inner().expect("a lock").len(), buried);
     }
     assert_eq!(
         store

@@ -175,12 +175,37 @@ async fn repeating_any_step_changes_nothing() {
             .expect("charged"),
         charged
     );
+    // What was paid is on record: a gateway that would say no by now is not asked about it again.
+    let again = reserve::handle(&store, batch.clone(), &moment())
+        .await
+        .expect("reserved");
+    assert_eq!(again.paid, charged.paid);
+    assert_eq!(again.orders.len(), charged.refused.len());
+    let no = pay::handle(&store, &approving("0"), again, now())
+        .await
+        .expect("charged");
+    assert_eq!(no, charged);
+    twice("reserve").await;
+    let charged = pay::handle(&store, &gateway, reserved.clone(), now())
+        .await
+        .expect("charged");
+    assert!(!charged.paid.is_empty() && !charged.refused.is_empty());
     assert_eq!(
-        reserve::handle(&store, batch.clone(), &moment())
+        pay::handle(&store, &gateway, reserved.clone(), now())
             .await
-            .expect("reserved"),
-        reserved
+            .expect("charged"),
+        charged
     );
+    // What was paid is on record: a gateway that would say no by now is not asked about it again.
+    let again = reserve::handle(&store, batch.clone(), &moment())
+        .await
+        .expect("reserved");
+    assert_eq!(again.paid, charged.paid);
+    assert_eq!(again.orders.len(), charged.refused.len());
+    let no = pay::handle(&store, &approving("0"), again, now())
+        .await
+        .expect("charged");
+    assert_eq!(no, charged);
     for _ in 0..3 {
         finalize::handle(&store, charged.clone(), &moment())
             .await
@@ -215,7 +240,40 @@ fn charged_as_batch(charged: &domain::Charged) -> Batch {
         batch_id: charged.batch_id.clone(),
         import_id: charged.import_id.clone(),
         orders: charged.paid.clone(),
+        paid: Vec::new(),
         contacts: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_was_read_differently_does_not_pass_for_the_same() {
+    let store = store(&MemoryEngine::new());
+    stock(&store, &[("A", 40)]).await;
+    let first = batch("im_a", 0, singles(1..=3, "A"));
+    reserve::handle(&store, first.clone(), &moment())
+        .await
+        .expect("reserved");
+    let mut other = first;
+    other.orders[1].currency = "EUR".parse().expect("a currency");
+    let refused = reserve::handle(&store, other, &moment()).await;
+    assert!(matches!(refused, Err(Fault::Corrupt(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn duplicates_count_once_however_the_batches_are_cut() {
+    let store = store(&MemoryEngine::new());
+    stock(&store, &[("A", 400)]).await;
+    let gateway = approving("1");
+    saga(&store, &gateway, &batch("im_a", 0, singles(1..=40, "A")))
+        .await
+        .expect("settled");
+    for cut in [1, 3, 7, 40] {
+        for (number, orders) in singles(1..=40, "A").chunks(cut).enumerate() {
+            let batch = batch("im_b", number as u32, orders.to_vec());
+            saga(&store, &gateway, &batch).await.expect("settled");
+        }
+        let settled = store.settled("im_b").await.expect("an answer");
+        assert_eq!(settled.duplicates, 40, "in batches of {cut}");
     }
 }
 

@@ -23,9 +23,10 @@ pub async fn import<E: Engine>(
     object: &Object,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let new = record(object, now);
+    let new = record(object, settings, now);
     let import_id = new.import_id.as_str();
-    if store.begin_import(&new).await?.stage != Stage::Reading {
+    let begun = store.begin_import(&new).await?;
+    if begun.stage != Stage::Reading {
         tracing::info!(import.id = import_id, "this object was read before");
         return Ok(());
     }
@@ -38,12 +39,18 @@ pub async fn import<E: Engine>(
         rows: 0,
         batches: 0,
     };
-    let Some(body) = files.open(object).await? else {
-        return store
-            .fail_import(import_id, "the object is gone", now)
-            .await;
+    let settings = Settings {
+        default_currency: begun.default_currency,
+        total_policy: begun.total_policy,
     };
-    match import.read(body, Reader::new(*settings)).await? {
+    let Some(body) = files.open(object).await? else {
+        let reason = match begun.rows {
+            0 => "the object is gone".to_owned(),
+            rows => format!("the object went while it was read: up to {rows} rows were sent"),
+        };
+        return store.fail_import(import_id, &reason, now).await;
+    };
+    match import.read(body, Reader::new(settings)).await? {
         Err(reason) => store.fail_import(import_id, &reason, now).await,
         Ok(()) => {
             if !import.rejects.is_empty() {
@@ -63,13 +70,15 @@ pub async fn import<E: Engine>(
     }
 }
 
-fn record(object: &Object, now: Timestamp) -> ImportRecord {
+fn record(object: &Object, settings: &Settings, now: Timestamp) -> ImportRecord {
     ImportRecord {
         import_id: ids::import_id(&object.bucket, &object.key, &object.version),
         bucket: object.bucket.clone(),
         key: object.key.clone(),
         version: object.version.clone(),
         size: object.size,
+        default_currency: settings.default_currency,
+        total_policy: settings.total_policy,
         stage: Stage::Reading,
         rows: 0,
         rejected: 0,

@@ -1,6 +1,7 @@
 //! What `chunk` needs of the outside: to read an object, to leave its rejects, and to send batches.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_s3::primitives::ByteStream;
@@ -109,7 +110,10 @@ const BYTES_PER_REQUEST: usize = 250_000;
 const REQUESTS_AT_ONCE: usize = 4;
 
 /// How often a message that the queue did not take is offered again.
-const OFFERS: usize = 5;
+const OFFERS: u32 = 6;
+
+/// Before an offer is repeated, twice as long each time: six seconds in all.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Queue for SqsQueue {
     async fn send(&self, batches: Vec<Batch>) -> Result<(), Fault> {
@@ -154,7 +158,10 @@ impl SqsQueue {
             .map(|(at, message)| (at.to_string(), message))
             .collect();
         let mut reason = String::new();
-        for _ in 0..OFFERS {
+        for offer in 0..OFFERS {
+            if offer > 0 {
+                tokio::time::sleep(PAUSE * (1 << offer)).await;
+            }
             let entries: Result<Vec<_>, _> = open
                 .iter()
                 // The group makes the queue fair: a large import does not keep a small one waiting.

@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A failed message waits 2, 4, 8 … seconds, and never longer than this.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
+/// Deliveries after which `Corrupt` is believed.
+const LOOKS_AT_BROKEN_BOOKS: u32 = 4;
+
 pub async fn handle<E: Engine>(
     store: &Store<E>,
     saga: &impl Saga,
@@ -49,20 +52,23 @@ pub async fn handle<E: Engine>(
     let mut failures = Vec::new();
     let mut holds = Vec::new();
     for (message, outcome) in event.records.iter().zip(outcomes) {
-        if let Err(fault) = outcome {
-            let received = receive_count(message);
-            tracing::error!(
-                message.id = message.message_id,
-                message.received = received,
-                fault = fault.name(),
-                reason = fault.message(),
-                "a batch was not settled"
-            );
-            holds.push(hold(message, back_off(&fault, received)));
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = message.message_id.clone().unwrap_or_default();
-            failures.push(failure);
+        let Err(fault) = outcome else { continue };
+        let received = receive_count(message);
+        tracing::error!(
+            message.id = message.message_id,
+            message.received = received,
+            fault = fault.name(),
+            reason = fault.message(),
+            "a batch was not settled"
+        );
+        // Put aside, or else it comes back: there is no third way.
+        if is_hopeless(&fault, received) && queue.bury(message, &fault).await.is_ok() {
+            continue;
         }
+        holds.push(hold(message, back_off(received)));
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = message.message_id.clone().unwrap_or_default();
+        failures.push(failure);
     }
     // Should this fail, the lease runs out a little later than the back-off would have.
     if let Err(fault) = queue.hold(holds).await {
@@ -106,14 +112,18 @@ fn receive_count(message: &SqsMessage) -> u32 {
         .unwrap_or(1)
 }
 
-/// A fault that passes is given growing time. One that no retry will mend goes on to the dead-letter queue at once.
-fn back_off(fault: &Fault, received: u32) -> Duration {
+/// What no retry will mend goes to the dead-letter queue, where people look. Broken books are looked at a few times
+/// more: what contradicts them may have been on its way. A fault that passes is never given up here.
+fn is_hopeless(fault: &Fault, received: u32) -> bool {
     match fault {
-        Fault::Malformed(_) | Fault::Refused(_) => Duration::ZERO,
-        Fault::Transient(_) | Fault::Corrupt(_) => {
-            Duration::from_secs(1 << received.min(16)).min(LONGEST_BACK_OFF)
-        }
+        Fault::Malformed(_) | Fault::Refused(_) => true,
+        Fault::Corrupt(_) => received >= LOOKS_AT_BROKEN_BOOKS,
+        Fault::Transient(_) => false,
     }
+}
+
+fn back_off(received: u32) -> Duration {
+    Duration::from_secs(1 << received.min(16)).min(LONGEST_BACK_OFF)
 }
 
 #[cfg(test)]
@@ -122,15 +132,22 @@ mod tests {
 
     #[test]
     fn a_message_that_keeps_failing_waits_longer_and_longer() {
-        let fault = Fault::Transient("no answer".to_owned());
         let waits: Vec<u64> = (1..12)
-            .map(|received| back_off(&fault, received).as_secs())
+            .map(|received| back_off(received).as_secs())
             .collect();
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
-        assert_eq!(
-            back_off(&Fault::Malformed(String::new()), 3),
-            Duration::ZERO
-        );
-        assert_eq!(back_off(&fault, u32::MAX).as_secs(), 300);
+        assert_eq!(back_off(u32::MAX).as_secs(), 300);
+    }
+
+    #[test]
+    fn no_fault_that_may_pass_is_given_up() {
+        for received in [1, 4, 1_000] {
+            assert!(!is_hopeless(&Fault::Transient(String::new()), received));
+            assert!(is_hopeless(&Fault::Malformed(String::new()), received));
+            assert_eq!(
+                is_hopeless(&Fault::Corrupt(String::new()), received),
+                received > 1
+            );
+        }
     }
 }

@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
     let queue = SqsQueue {
         client: aws_sdk_sqs::Client::from_conf(sqs),
         url: settings::required("BATCHES_QUEUE_URL")?,
+        dead_url: settings::required("BATCHES_DEAD_QUEUE_URL")?,
     };
     process
         .serve(async |event, at| dispatch::handle(&store, &saga, &queue, event, at).await)

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sfn::types::SyncExecutionStatus;
-use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use domain::{Batch, Fault};
 
 pub trait Saga {
@@ -21,6 +22,9 @@ pub struct Hold {
 
 pub trait Queue {
     fn hold(&self, holds: Vec<Hold>) -> impl Future<Output = Result<(), Fault>>;
+
+    /// Puts a copy of the message where people look, with what is wrong with it.
+    fn bury(&self, message: &SqsMessage, fault: &Fault) -> impl Future<Output = Result<(), Fault>>;
 }
 
 pub struct StateMachine {
@@ -79,6 +83,8 @@ impl Saga for StateMachine {
 pub struct SqsQueue {
     pub client: aws_sdk_sqs::Client,
     pub url: String,
+    /// The dead-letter queue.
+    pub dead_url: String,
 }
 
 impl Queue for SqsQueue {
@@ -110,6 +116,29 @@ impl Queue for SqsQueue {
                 "a message's visibility was not changed"
             );
         }
+        Ok(())
+    }
+
+    async fn bury(&self, message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
+        let attribute = |text: &str| {
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(text)
+                .build()
+        };
+        let attribute =
+            |text: &str| attribute(text).map_err(|error| Fault::Corrupt(error.to_string()));
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.dead_url)
+            .message_body(message.body.as_deref().unwrap_or_default())
+            .message_attributes("fault", attribute(fault.name())?)
+            .message_attributes("reason", attribute(fault.message())?);
+        request
+            .send()
+            .await
+            .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
         Ok(())
     }
 }

@@ -27,39 +27,39 @@ pub async fn handle<E: Engine>(
         .buffered(CHARGES_AT_ONCE)
         .try_collect()
         .await?;
-    let mut charged = Charged {
-        batch_id: batch.batch_id,
-        import_id: batch.import_id,
-        paid: Vec::new(),
-        refused: Vec::new(),
-    };
-    let mut payments = Vec::new();
+    let (mut approved, mut refused, mut payments) = (Vec::new(), Vec::new(), Vec::new());
     for (order, answer) in batch.orders.into_iter().zip(answers) {
         match answer {
             Answer::Approved { payment } => {
                 let origin = Origin {
-                    import_id: &charged.import_id,
+                    import_id: &batch.import_id,
                     row: order.row,
                 };
                 payments.push(orders::pay(origin, &order, &payment, now)?);
-                charged.paid.push(order);
+                approved.push(order);
             }
-            Answer::Declined => charged.refused.push(Refused {
+            Answer::Declined => refused.push(Refused {
                 order,
                 reason: Reason::PaymentDeclined,
             }),
         }
     }
-    for (order, outcome) in charged.paid.iter().zip(store.update_many(&payments).await?) {
+    for (order, outcome) in approved.iter().zip(store.update_many(&payments).await?) {
         if let Err(found) = outcome {
-            must_be_paid_already(
-                &charged.import_id,
-                order,
-                found.map(Found::read).transpose()?,
-            )?;
+            let found = found.map(Found::read).transpose()?;
+            must_be_paid_already(&batch.import_id, order, found)?;
         }
     }
-    Ok(charged)
+    // Nobody is asked again about what was paid before: it is on record, and a gateway may forget its keys.
+    let mut paid = batch.paid;
+    paid.extend(approved);
+    paid.sort_by_key(|order| order.row);
+    Ok(Charged {
+        batch_id: batch.batch_id,
+        import_id: batch.import_id,
+        paid,
+        refused,
+    })
 }
 
 async fn charge(gateway: &impl Gateway, order: &Order) -> Result<Answer, Fault> {

@@ -9,76 +9,79 @@ mod plan;
 use domain::journal::Entry;
 use domain::{Batch, Fault, Order, packing};
 use plan::{Part, Plan};
+use store::ops::Verdict;
 use store::{Engine, Moment, Store, journal};
 
 /// Transactions that one part may take until its stock holds still. Each refusal brings fresh figures, so more than
 /// a few mean that others keep taking the same stock: the state machine tries again later.
 const REFUSALS: usize = 12;
 
-/// Returns the batch with the orders that are to be paid.
+/// Returns the batch with the orders that are to be charged, and those that were charged before.
 pub async fn handle<E: Engine>(
     store: &Store<E>,
     batch: Batch,
     moment: &Moment,
 ) -> Result<Batch, Fault> {
     batch.check()?;
-    let mut reserved: Vec<Order> = Vec::new();
-    for part in packing::parts(&batch.orders) {
-        reserved.extend(reserve(store, &batch, &batch.orders[part], moment).await?);
-    }
-    Ok(Batch {
-        orders: reserved,
+    let mut reserved = Batch {
+        orders: Vec::new(),
+        paid: Vec::new(),
         contacts: Vec::new(),
-        ..batch
-    })
+        ..batch.clone()
+    };
+    for part in packing::parts(&batch.orders) {
+        let plan = reserve(store, &batch, &batch.orders[part], moment).await?;
+        count_duplicates(store, &batch, &plan.duplicates, moment).await?;
+        reserved.orders.extend(plan.to_pay.into_iter().cloned());
+        reserved.paid.extend(plan.paid.into_iter().cloned());
+    }
+    Ok(reserved)
 }
 
-async fn reserve<E: Engine>(
+/// The plan that was written.
+async fn reserve<'a, E: Engine>(
     store: &Store<E>,
-    batch: &Batch,
-    orders: &[Order],
+    batch: &'a Batch,
+    orders: &'a [Order],
     moment: &Moment,
-) -> Result<Vec<Order>, Fault> {
+) -> Result<Plan<'a>, Fault> {
     let mut part = Part::new(batch, orders);
     for _ in 0..REFUSALS {
         let plan = part.plan(moment)?;
-        let refused = if plan.writes.is_empty() {
-            None
-        } else {
-            store.transact(&plan.writes).await?.err()
-        };
-        match refused {
-            None => {
-                count_duplicates(store, batch, orders, &plan, moment).await?;
-                return Ok(plan.to_pay.into_iter().cloned().collect());
-            }
-            Some(verdicts) => part.learn(&plan, verdicts)?,
+        if plan.writes.is_empty() {
+            return Ok(plan);
+        }
+        match store.transact(&plan.writes).await? {
+            Ok(()) => return Ok(plan),
+            Err(verdicts) => part.learn(&plan, verdicts)?,
         }
     }
+    let batch_id = &batch.batch_id;
     Err(Fault::Transient(format!(
-        "the stock of batch {} did not hold still",
-        batch.batch_id
+        "the stock of batch {batch_id} did not hold still"
     )))
 }
 
-/// Which rows are duplicates is fixed once the part is written, so that one entry under a fixed key counts them once.
+/// Which rows are duplicates is fixed once their orders are there, and each has an entry of its own: those that are
+/// written already are left out until the rest goes through.
 async fn count_duplicates<E: Engine>(
     store: &Store<E>,
     batch: &Batch,
-    orders: &[Order],
-    plan: &Plan<'_>,
+    duplicates: &[&Order],
     moment: &Moment,
 ) -> Result<(), Fault> {
-    if plan.duplicates > 0 {
-        let row = orders.first().map(|order| order.row).unwrap_or_default();
-        let entry = Entry::duplicates(
-            &batch.batch_id,
-            &batch.import_id,
-            row,
-            plan.duplicates,
-            moment.now,
-        );
-        let _already_counted = store.write(&journal::append(&entry)?).await?;
+    let entry =
+        |order: &&Order| journal::append(&Entry::duplicate(&batch.import_id, order, moment.now));
+    let mut open = duplicates
+        .iter()
+        .map(entry)
+        .collect::<Result<Vec<_>, Fault>>()?;
+    while !open.is_empty() {
+        let Err(verdicts) = store.transact(&open).await? else {
+            break;
+        };
+        let mut verdicts = verdicts.into_iter();
+        open.retain(|_| !matches!(verdicts.next(), Some(Verdict::Condition(_))));
     }
     Ok(())
 }

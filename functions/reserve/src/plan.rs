@@ -24,7 +24,9 @@ pub struct Plan<'a> {
     /// What each of the first writes is about, in their sequence; the journal's entry comes after them.
     subjects: Vec<Subject<'a>>,
     pub to_pay: Vec<&'a Order>,
-    pub duplicates: u64,
+    /// Charged by an earlier run.
+    pub paid: Vec<&'a Order>,
+    pub duplicates: Vec<&'a Order>,
 }
 
 enum Subject<'a> {
@@ -48,7 +50,8 @@ impl<'a> Part<'a> {
             writes: Vec::new(),
             subjects: Vec::new(),
             to_pay: Vec::new(),
-            duplicates: 0,
+            paid: Vec::new(),
+            duplicates: Vec::new(),
         };
         let mut new: Vec<&'a Order> = Vec::new();
         let mut seen = HashSet::new();
@@ -62,13 +65,20 @@ impl<'a> Part<'a> {
                         row: order.row,
                     }) =>
                 {
-                    // Reserved or paid by an earlier run of this batch: it goes on from there. Anything else is
-                    // settled, or waits for its payment and is settled when that is known.
-                    if matches!(found.status, Status::Reserved | Status::Paid) {
-                        plan.to_pay.push(order);
+                    if !found.asks_for(order) {
+                        let (order_id, row) = (&order.order_id, order.row);
+                        let reason =
+                            format!("row {row} asks for another order {order_id} than before");
+                        return Err(Fault::Corrupt(reason));
+                    }
+                    match found.status {
+                        Status::Reserved => plan.to_pay.push(order),
+                        Status::Paid => plan.paid.push(order),
+                        // Settled, or waiting for a payment that settles it.
+                        _ => {}
                     }
                 }
-                _ => plan.duplicates += 1,
+                _ => plan.duplicates.push(order),
             }
         }
         let mut failed = Vec::new();

@@ -71,7 +71,7 @@ pub struct Local {
     #[arg(long, default_value_t = 4566)]
     pub port: u16,
     /// Batches that are worked on at once: this many functions take ten messages each.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=80))]
     pub concurrency: u16,
 }
 

@@ -8,12 +8,16 @@ use std::collections::{BTreeMap, HashMap};
 use domain::journal::Change;
 use domain::progress::Stage;
 use domain::{Fault, Reason, Status};
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use store::imports::Import;
 use store::orders::OrderRecord;
 use store::products::ProductRecord;
 use store::{Engine, Store};
+
+/// Reading the largest file takes as long as `chunk` may run; a saga takes seconds.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -62,8 +66,15 @@ impl Books {
         Ok(books)
     }
 
-    pub fn verify(&self) -> Report {
-        let checks = vec![self.imports(), self.stock(), self.orders(), self.journal()];
+    /// `now` tells what is on its way from what is stuck.
+    pub fn verify(&self, now: Timestamp) -> Report {
+        let checks = vec![
+            self.imports(),
+            self.stuck(now),
+            self.stock(),
+            self.orders(),
+            self.journal(),
+        ];
         Report {
             balanced: checks.iter().all(|check| check.drift.is_empty()),
             pending: self
@@ -114,6 +125,38 @@ impl Books {
                     completed + failed
                 )
             });
+        }
+        check
+    }
+
+    /// Nothing waits longer than the mill ever takes: a row that is not accounted for by then, or an order that is
+    /// neither completed nor failed, is lost or stuck.
+    fn stuck(&self, now: Timestamp) -> Check {
+        let mut check = Check::new("stuck");
+        let late = |since: Timestamp| now.duration_since(since) > PATIENCE;
+        for import in &self.imports {
+            let (id, pending) = (
+                &import.record.import_id,
+                import.progress.pending().unwrap_or_default(),
+            );
+            let waits = late(import.record.created_at) && !import.is_over();
+            check.expect(!waits, || {
+                format!("{id} is {} with {pending} rows pending", import.status())
+            });
+            check.checked += 1;
+        }
+        for order in self
+            .orders
+            .values()
+            .filter(|order| order.status.holds_reservation())
+        {
+            check.expect(!late(order.created_at), || {
+                format!(
+                    "{} is {} since {}",
+                    order.order_id, order.status, order.created_at
+                )
+            });
+            check.checked += 1;
         }
         check
     }

@@ -15,8 +15,11 @@ use crate::status::Reason;
 pub struct Batch {
     pub batch_id: String,
     pub import_id: String,
-    /// In file order.
+    /// In file order. From `reserve`: those to be charged.
     pub orders: Vec<Order>,
+    /// From `reserve`: those that an earlier run charged. Nobody asks the gateway about them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paid: Vec<Order>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<Contact>,
 }
@@ -60,66 +63,76 @@ impl Batch {
     }
 }
 
+/// A row of a window.
+type Row = (Order, Contact);
+
 /// Cuts a window of rows into batches numbered from `number` on.
 ///
 /// Orders of one product are brought together first: a batch writes each of its products once, and two batches
 /// that run at the same time seldom want the same one. Sorting keeps file order among the orders of a product.
+/// Rows that repeat an order id stay together, behind the first of them, so that the first wins.
 /// The same window always gives the same batches.
-pub fn cut(import_id: &str, mut number: u32, mut window: Vec<(Order, Contact)>) -> Vec<Batch> {
-    bring_products_together(&mut window);
+pub fn cut(import_id: &str, mut number: u32, mut window: Vec<Row>) -> Vec<Batch> {
+    bring_together(&mut window);
     let mut batches = Vec::new();
-    let mut orders: Vec<Order> = Vec::new();
-    let mut contacts: BTreeMap<String, Contact> = BTreeMap::new();
+    let mut rows: Vec<Row> = Vec::new();
     let mut bytes = 0usize;
-    let mut close = |orders: &mut Vec<Order>, contacts: &mut BTreeMap<String, Contact>| {
-        orders.sort_by_key(|order| order.row);
-        batches.push(Batch {
-            batch_id: ids::batch_id(import_id, number),
-            import_id: import_id.to_owned(),
-            orders: std::mem::take(orders),
-            contacts: std::mem::take(contacts).into_values().collect(),
-        });
-        number = number.saturating_add(1);
-    };
-    for (order, contact) in window {
-        let size = wire_bytes(&order).saturating_add(wire_bytes(&contact));
-        let full = orders.len() >= ORDERS_PER_BATCH || bytes.saturating_add(size) > BYTES_PER_BATCH;
-        if full && !orders.is_empty() {
-            close(&mut orders, &mut contacts);
-            bytes = 0;
+    for repeats in window.chunk_by(|(one, _), (other, _)| one.order_id == other.order_id) {
+        // Only more repeats than a batch can hold are ever torn apart.
+        for repeats in repeats.chunks(ORDERS_PER_BATCH) {
+            let size = repeats.iter().map(wire_bytes).sum();
+            let many = rows.len().saturating_add(repeats.len()) > ORDERS_PER_BATCH;
+            if !rows.is_empty() && (many || bytes.saturating_add(size) > BYTES_PER_BATCH) {
+                batches.push(batch(import_id, number, std::mem::take(&mut rows)));
+                number = number.saturating_add(1);
+                bytes = 0;
+            }
+            bytes = bytes.saturating_add(size);
+            rows.extend_from_slice(repeats);
         }
-        bytes = bytes.saturating_add(size);
-        if !contact.is_empty() {
-            let known = contacts.remove(&contact.customer_id).unwrap_or_default();
-            contacts.insert(
-                contact.customer_id.clone(),
-                Contact {
-                    customer_id: contact.customer_id.clone(),
-                    ..known
-                }
-                .updated_by(contact),
-            );
-        }
-        orders.push(order);
     }
-    if !orders.is_empty() {
-        close(&mut orders, &mut contacts);
+    if !rows.is_empty() {
+        batches.push(batch(import_id, number, rows));
     }
     batches
 }
 
-/// Sorts by the first product; rows that repeat an order id stay with the first of them, so that the first wins.
-fn bring_products_together(window: &mut [(Order, Contact)]) {
-    let mut home: HashMap<String, String> = HashMap::new();
+/// By the first product, then by the first row of the order id, then by row.
+fn bring_together(window: &mut [Row]) {
+    let mut homes: HashMap<String, (String, u64)> = HashMap::new();
     for (order, _) in window.iter() {
-        let first = order
-            .lines
-            .first()
-            .map(|line| line.sku.clone())
-            .unwrap_or_default();
-        home.entry(order.order_id.clone()).or_insert(first);
+        let sku = order.lines.first().map(|line| line.sku.clone());
+        homes
+            .entry(order.order_id.clone())
+            .or_insert((sku.unwrap_or_default(), order.row));
     }
-    window.sort_by_cached_key(|(order, _)| (home.get(&order.order_id).cloned(), order.row));
+    window.sort_by_cached_key(|(order, _)| (homes.get(&order.order_id).cloned(), order.row));
+}
+
+fn batch(import_id: &str, number: u32, mut rows: Vec<Row>) -> Batch {
+    rows.sort_by_key(|(order, _)| order.row);
+    let mut contacts: BTreeMap<String, Contact> = BTreeMap::new();
+    let mut orders = Vec::with_capacity(rows.len());
+    for (order, contact) in rows {
+        orders.push(order);
+        if contact.is_empty() {
+            continue;
+        }
+        let customer_id = contact.customer_id.clone();
+        let known = contacts.remove(&customer_id).unwrap_or_default();
+        let known = Contact {
+            customer_id: customer_id.clone(),
+            ..known
+        };
+        contacts.insert(customer_id, known.updated_by(contact));
+    }
+    Batch {
+        batch_id: ids::batch_id(import_id, number),
+        import_id: import_id.to_owned(),
+        orders,
+        paid: Vec::new(),
+        contacts: contacts.into_values().collect(),
+    }
 }
 
 fn wire_bytes<T: Serialize>(value: &T) -> usize {
@@ -191,6 +204,19 @@ mod tests {
                 .collect::<Vec<_>>(),
             (1..=40).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn no_batch_ends_between_a_row_and_its_repeat() {
+        let mut window = window(&[5; 100]);
+        window.push((order(101, "O-1", "S-5", 1), Contact::default()));
+        window.push((order(102, "O-39", "S-9", 1), Contact::default()));
+        for batch in cut("im_x", 0, window) {
+            for (first, repeat) in [(1, 101), (39, 102)] {
+                let has = |row| batch.orders.iter().any(|order| order.row == row);
+                assert_eq!(has(first), has(repeat), "rows {first} and {repeat}");
+            }
+        }
     }
 
     #[test]

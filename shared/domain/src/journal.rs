@@ -95,24 +95,20 @@ impl Entry {
         }
     }
 
-    /// An entry for the duplicates among the rows of a batch that were put into one transaction, from `row` on.
+    /// An entry for a row that found its order id taken.
     ///
-    /// Its partition does not depend on the day: a repetition on the next day must find the same key.
-    pub fn duplicates(
-        batch_id: &str,
-        import_id: &str,
-        row: u64,
-        duplicates: u64,
-        at: Timestamp,
-    ) -> Entry {
+    /// It is named by the row alone, and its partition does not depend on the day: however the batches were cut, and
+    /// whenever it is repeated, the same row finds the same key.
+    pub fn duplicate(import_id: &str, order: &Order, at: Timestamp) -> Entry {
+        let entry_id = format!("{import_id}-duplicate-{}", order.row);
         Entry {
-            partition: partition(DUPLICATES, batch_id),
-            entry_id: format!("{batch_id}-duplicates-{row}"),
+            partition: partition(DUPLICATES, &entry_id),
+            entry_id,
             import_id: import_id.to_owned(),
             at,
             completed: 0,
             failed: 0,
-            duplicates,
+            duplicates: 1,
             changes: Vec::new(),
         }
     }
@@ -150,7 +146,8 @@ mod tests {
     #[test]
     fn duplicates_keep_their_key_on_the_next_day() {
         let on = |at: &str| {
-            Entry::duplicates("im_x-000001", "im_x", 1, 2, at.parse().expect("an instant"))
+            let at = at.parse().expect("an instant");
+            Entry::duplicate("im_x", &order(4, "O-1", "A", 1), at)
         };
         let (today, tomorrow) = (on("2026-03-01T12:00:00Z"), on("2026-03-02T12:00:00Z"));
         assert_eq!(

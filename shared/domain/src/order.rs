@@ -80,7 +80,8 @@ pub struct Draft {
 }
 
 /// What becomes of a declared total that is not the sum of the lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TotalPolicy {
     /// The declared total stands; the difference is kept as `adjustment`.
     #[default]
@@ -235,7 +236,11 @@ pub fn check_text(field: &'static str, value: &str, limit: usize) -> Result<(), 
     if value.len() > limit {
         return Err(OrderError::TooLong { field, limit });
     }
-    if value.chars().any(char::is_control) {
+    // The queue's messages cannot hold the last two.
+    if value
+        .chars()
+        .any(|character| character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}'))
+    {
         return Err(OrderError::ControlCharacter(field));
     }
     Ok(())
@@ -335,7 +340,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_cannot_be_an_order_is_refused_with_its_field() {
-        let cases: [(Draft, &str); 7] = [
+        let cases: [(Draft, &str); 8] = [
             (
                 Draft {
                     order_id: String::new(),
@@ -344,6 +349,7 @@ pub(crate) mod tests {
                 "order_id",
             ),
             (draft(1, "O\n1", &[("A", 1)]), "order_id"),
+            (draft(1, "O\u{ffff}1", &[("A", 1)]), "order_id"),
             (draft(1, &"x".repeat(129), &[("A", 1)]), "order_id"),
             (draft(1, "O-1", &[]), "items"),
             (draft(1, "O-1", &[("A", 0)]), "quantity"),

@@ -1,7 +1,8 @@
 //! Imports: which object, how far it was read, and how it ended. What became of the orders is counted from the journal.
 
-use domain::Fault;
+use domain::order::TotalPolicy;
 use domain::progress::{ImportStatus, Progress, Stage};
+use domain::{Currency, Fault};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub struct ImportRecord {
     pub key: String,
     pub version: String,
     pub size: u64,
+    /// What the file is read with. Kept, so that reading it again, even after a deployment, gives the same orders.
+    pub default_currency: Currency,
+    pub total_policy: TotalPolicy,
     pub stage: Stage,
     pub rows: u64,
     pub rejected: u64,

@@ -55,11 +55,19 @@ pub struct Found {
     pub status: Status,
     pub import_id: String,
     pub row: u64,
+    currency: Currency,
+    total: Decimal,
+    lines: Vec<Line>,
 }
 
 impl Found {
     pub fn read(item: Item) -> Result<Found, Fault> {
         record(item)
+    }
+
+    /// Whether what was put on record is what this order asks for. A row that was read under other settings is not.
+    pub fn asks_for(&self, order: &Order) -> bool {
+        self.currency == order.currency && self.total == order.total && self.lines == order.lines
     }
 
     pub fn is_from(&self, origin: Origin<'_>) -> bool {

@@ -76,23 +76,24 @@ impl<E: Engine> Store<E> {
             .await
     }
 
-    /// Makes the stock of a product what the catalog says. What is reserved or sold stays so, and counts; a
-    /// reservation that comes in between is seen by the condition, and the sum is made again.
+    /// Makes the stock of a product what the catalog says: what lies in the warehouse now. Of that, what is reserved
+    /// stays reserved, and the rest can be sold. A reservation that comes in between is seen by the condition, and the
+    /// sum is made again.
     pub async fn list_product(&self, listing: &Listing) -> Result<ProductRecord, Fault> {
         loop {
             let known = self.product(&listing.sku).await?;
             let (reserved, sold) = known
                 .as_ref()
                 .map_or((0, 0), |known| (known.reserved, known.sold));
-            let committed = reserved.saturating_add(sold);
+            // More is promised than there is: then nothing is available.
+            let available = listing.stock.saturating_sub(reserved);
             let record = ProductRecord {
                 sku: listing.sku.clone(),
                 name: listing.name.clone(),
                 price: listing.price,
                 currency: listing.currency,
-                // Less than what is committed already cannot be stocked: then nothing is available.
-                stocked: listing.stock.max(committed),
-                available: listing.stock.saturating_sub(committed),
+                stocked: available.saturating_add(reserved).saturating_add(sold),
+                available,
                 reserved,
                 sold,
             };

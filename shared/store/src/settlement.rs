@@ -119,11 +119,17 @@ fn without_settled<'a>(
     verdicts: Vec<Verdict>,
 ) -> Result<Vec<Settled<'a>>, Fault> {
     let mut left = Vec::new();
+    let mut in_hand = false;
     let mut verdicts = verdicts.into_iter();
     for (settled, verdict) in open.iter().zip(&mut verdicts) {
         let (order, failure) = settled;
         match verdict {
-            Verdict::Fine | Verdict::Conflict | Verdict::Throttled => left.push(*settled),
+            Verdict::Fine => left.push(*settled),
+            // Somebody else may be settling it at this moment: nothing can be concluded from what else was found.
+            Verdict::Conflict | Verdict::Throttled => {
+                in_hand = true;
+                left.push(*settled);
+            }
             Verdict::Condition(found) => {
                 let event = if failure.is_some() {
                     Event::Fail
@@ -154,14 +160,18 @@ fn without_settled<'a>(
             }
         }
     }
-    // Stock or an entry that is not as the orders say may be explained by the orders that are settled already. If none
-    // is, the books are broken.
-    if left.len() == open.len() && verdicts.any(|verdict| matches!(verdict, Verdict::Condition(_)))
-    {
-        return Err(Fault::Corrupt(format!(
-            "the stock or the journal contradicts batch {}",
-            batch.batch_id
-        )));
+    if left.len() < open.len() {
+        // Stock or an entry that is not as expected is explained by the orders that are settled already.
+        return Ok(left);
     }
-    Ok(left)
+    let batch_id = &batch.batch_id;
+    Err(if in_hand {
+        Fault::Transient(format!(
+            "orders of batch {batch_id} are in somebody else's hand"
+        ))
+    } else {
+        Fault::Corrupt(format!(
+            "the stock or the journal contradicts batch {batch_id}"
+        ))
+    })
 }

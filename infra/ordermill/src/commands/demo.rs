@@ -56,7 +56,7 @@ async fn show(global: &Global, stack: &Stack, root: &Path) -> Result<bool> {
         })
         .await?;
     let books = Books::load(&store).await?;
-    let report = books.verify();
+    let report = books.verify(jiff::Timestamp::now());
     if global.json {
         output::json(&serde_json::json!({
             "import_id": import.record.import_id, "status": import.status(), "progress": import.progress, "verify": report,

@@ -11,7 +11,9 @@ use crate::verify::{Books, Report};
 const SHOWN: usize = 20;
 
 pub async fn run(global: &Global, stack: &Stack) -> Result<bool> {
-    let report = Books::load(&stack.store()?).await?.verify();
+    let report = Books::load(&stack.store()?)
+        .await?
+        .verify(jiff::Timestamp::now());
     if global.json {
         output::json(&report)?;
     } else {
