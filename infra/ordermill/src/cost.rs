@@ -70,7 +70,8 @@ impl Cost {
 
     /// An amount for each order, as people read it.
     pub fn each(&self, amount: f64) -> String {
-        format!("{:.3}", amount / self.orders.max(1) as f64)
+        // The sum of no floats is minus zero.
+        format!("{:.3}", amount / self.orders.max(1) as f64 + 0.0)
     }
 
     /// Write units by table, and by `table/index`.
