@@ -49,6 +49,23 @@ impl Build {
             .current_dir(root)
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        // `cargo run` tells this process about its package. A build that inherits that looks different from one typed by
+        // hand to crates whose build asks for it, and everything above them would be built again each time.
+        let of_a_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_CRATE_",
+            "CARGO_BIN_",
+            "CARGO_PRIMARY_",
+        ];
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|name| of_a_package.iter().any(|prefix| name.starts_with(prefix)))
+            {
+                cargo.env_remove(name);
+            }
+        }
         // The whole workspace rather than these packages: cargo then builds every dependency once, with one set of
         // features, whichever command asks.
         cargo.args(["--workspace", "--bins"]);
