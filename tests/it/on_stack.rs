@@ -5,38 +5,21 @@ use std::time::{Duration, Instant};
 
 use domain::progress::{ImportStatus, Progress};
 use domain::{Reason, ids};
+use ordermill::commands::catalog;
 use ordermill::verify::Books;
 use store::Store;
 use store::dynamo::DynamoEngine;
-use store::products::Listing;
 
 use crate::contract;
 use crate::support::stack::{deployed, ended, functions, upload};
 use crate::support::{batch, order, read, stock, verify};
 
 async fn catalog(store: &Store<DynamoEngine>) {
-    let mut reader = intake::CatalogReader::new("USD".parse().expect("a currency"));
-    let mut items = Vec::new();
-    reader
-        .feed(&read("events/demo-catalog.csv"), &mut items)
-        .and_then(|()| reader.finish(&mut items))
-        .expect("a catalog");
-    for item in items {
-        let intake::CatalogItem::Product(row) = item else {
-            panic!("{item:?}")
-        };
-        let (price, currency) = (row.price.amount(), row.price.currency());
-        store
-            .list_product(&Listing {
-                sku: row.sku,
-                name: row.name,
-                price,
-                currency,
-                stock: row.stock,
-            })
-            .await
-            .expect("listed");
-    }
+    let currency = "USD".parse().expect("a currency");
+    let file = read("events/demo-catalog.csv");
+    let (listings, rejects) = catalog::read(&file, currency).expect("a catalog");
+    assert!(rejects.is_empty(), "{rejects:?}");
+    catalog::load(store, &listings).await.expect("listed");
 }
 
 /// Between two looks at an import.

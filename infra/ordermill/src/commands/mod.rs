@@ -1,6 +1,6 @@
 //! One command, one file.
 
-mod catalog;
+pub mod catalog;
 pub mod cost;
 mod demo;
 mod import;
