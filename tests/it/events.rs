@@ -3,14 +3,15 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::ports::{Hold, Queue, Saga};
+use aws_lambda_events::sqs::SqsEvent;
+use dispatch::ports::Saga;
 use domain::{Batch, Charged, Fault, Status};
 use edge::Invocation;
 use serde::de::DeserializeOwned;
 use store::Store;
 use store::memory::MemoryEngine;
 
+use crate::support::memory::MemoryInbox;
 use crate::support::{approving, moment, now, read, saga, stock, verify};
 
 fn event<T: DeserializeOwned>(name: &str) -> T {
@@ -83,25 +84,6 @@ impl Saga for Local<'_> {
     }
 }
 
-/// What is held for how long, and what was buried why.
-#[derive(Default)]
-struct LocalQueue {
-    holds: Mutex<Vec<Hold>>,
-    buried: Mutex<Vec<Fault>>,
-}
-
-impl Queue for LocalQueue {
-    async fn hold(&self, holds: Vec<Hold>) -> Result<(), Fault> {
-        self.holds.lock().expect("a lock").extend(holds);
-        Ok(())
-    }
-
-    async fn bury(&self, _message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
-        self.buried.lock().expect("a lock").push(fault.clone());
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_message_is_acknowledged_when_its_orders_are_settled_and_not_before() {
     let store = store().await;
@@ -120,7 +102,7 @@ async fn a_message_is_acknowledged_when_its_orders_are_settled_and_not_before() 
     };
     // The lease first, then what the fault deserves: growing time, or the dead-letter queue at once.
     for (failures, waits, buried) in [(1, vec![45, 2], 0), (0, vec![45], 1), (0, vec![45], 0)] {
-        let queue = LocalQueue::default();
+        let queue = MemoryInbox::default();
         let response = dispatch::handle(&store, &saga, &queue, event.clone(), at)
             .await
             .expect("an answer");

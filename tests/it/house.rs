@@ -37,7 +37,7 @@ fn dependencies_point_one_way() {
         let floor = match name {
             "domain" => 0,
             "store" | "intake" => 1,
-            "edge" => 2,
+            "edge" | "files" => 2,
             _ if manifest.contains("/functions/") => 3,
             "ordermill" => 4,
             "it" => 5,

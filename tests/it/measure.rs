@@ -74,6 +74,11 @@ fn start(binary: &PathBuf, name: &str, port: u16) -> Child {
         ("CUSTOMERS_TABLE", "customers"),
         ("IMPORTS_TABLE", "imports"),
         ("JOURNAL_TABLE", "journal"),
+        ("CATALOGS_TABLE", "catalogs"),
+        ("IMPORTS_QUEUE_URL", "http://127.0.0.1/imports"),
+        ("IMPORTS_DEAD_QUEUE_URL", "http://127.0.0.1/imports-dead"),
+        ("CATALOGS_QUEUE_URL", "http://127.0.0.1/catalogs"),
+        ("CATALOGS_DEAD_QUEUE_URL", "http://127.0.0.1/catalogs-dead"),
         ("BATCHES_QUEUE_URL", "http://127.0.0.1/queue"),
         ("BATCHES_DEAD_QUEUE_URL", "http://127.0.0.1/dead"),
         (

@@ -1,167 +1,213 @@
-//! One object, from its first byte to the last batch.
+//! One run over one object: takes the lease, reads from the last checkpoint to the end, and says how it ended.
 
-use domain::limits::ORDERS_PER_WINDOW;
+use std::time::Duration;
+
+use domain::limits::FILE_BYTES;
 use domain::progress::Stage;
-use domain::{Batch, Contact, Fault, Order, batch, ids};
-use futures::stream::{FuturesUnordered, StreamExt};
-use intake::{Reader, Reject, Row, Settings, rejects};
+use domain::{Fault, ids};
+use edge::Invocation;
+use edge::messages::{BEAT, LEASE};
+use files::{Body, Files, Object, Opened, RejectsFile, rejects_key};
+use intake::{End, FileError, Reader, Row, Settings, Step};
 use jiff::Timestamp;
-use store::imports::ImportRecord;
-use store::{Engine, Store};
+use store::Engine;
+use store::imports::{ImportRecord, Lease, Read, Taken};
+use tokio::time::Instant;
 
-use crate::ports::{Body, Files, Object, Queue};
+use crate::Ports;
+use crate::ports::Batches;
+use crate::reading::{Pause, Reading};
 
-/// Windows whose batches are being sent while the next one is read. Two keep the reader busy; more would only hold
-/// more of the file in memory.
-const WINDOWS_UNDER_WAY: usize = 2;
+/// What is under way when time runs out takes this long at most, to be sent and put on record.
+const MARGIN: Duration = Duration::from_secs(30);
 
-pub async fn import<E: Engine>(
-    store: &Store<E>,
-    files: &impl Files,
-    queue: &impl Queue,
-    settings: &Settings,
-    object: &Object,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let new = record(object, settings, now);
-    let import_id = new.import_id.as_str();
-    let begun = store.begin_import(&new).await?;
-    if begun.stage != Stage::Reading {
-        tracing::info!(import.id = import_id, "this object was read before");
-        return Ok(());
-    }
-    let mut import = Import {
-        store,
-        queue,
-        import_id,
-        window: Vec::new(),
-        rejects: Vec::new(),
-        rows: 0,
-        batches: 0,
-    };
-    let settings = Settings {
-        default_currency: begun.default_currency,
-        total_policy: begun.total_policy,
-    };
-    let Some(body) = files.open(object).await? else {
-        let reason = match begun.rows {
-            0 => "the object is gone".to_owned(),
-            rows => format!("the object went while it was read: up to {rows} rows were sent"),
-        };
-        return store.fail_import(import_id, &reason, now).await;
-    };
-    match import.read(body, Reader::new(settings)).await? {
-        Err(reason) => store.fail_import(import_id, &reason, now).await,
-        Ok(()) => {
-            if !import.rejects.is_empty() {
-                files
-                    .put_rejects(&object.bucket, import_id, rejects_file(&import.rejects)?)
-                    .await?;
+/// How a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The file was read to its end, or cannot be.
+    Over,
+    /// The time ran out. The next run goes on.
+    Paused,
+    /// Another run is reading the file.
+    Held,
+}
+
+pub struct Import<'a, E, F, B, Q> {
+    pub ports: &'a Ports<'a, E, F, B, Q>,
+    pub settings: &'a Settings,
+    pub object: &'a Object,
+    pub run: &'a str,
+    pub invocation: Invocation,
+    pub started: Instant,
+}
+
+impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
+    pub async fn run(&self) -> Result<Ended, Fault> {
+        let new = self.new_record();
+        let record = match self.ports.store.take_import(&new, self.now()).await? {
+            Taken::Mine(record) => record,
+            Taken::Over => return Ok(Ended::Over),
+            Taken::Held { until_ms } => {
+                tracing::info!(import.id = new.import_id, until_ms, "another run reads it");
+                return Ok(Ended::Held);
             }
-            tracing::info!(
-                import.id = import_id,
-                rows = import.rows,
-                rejected = import.rejects.len(),
-                batches = import.batches,
-                "the file was read"
-            );
-            store.end_import(import_id, now).await
+        };
+        let lease = Lease {
+            import_id: &new.import_id,
+            run: self.run,
+        };
+        // Whoever lost the lease stops at once.
+        tokio::select! {
+            ended = self.read(lease, *record) => ended,
+            lost = self.live(lease) => Err(lost),
         }
     }
-}
 
-fn record(object: &Object, settings: &Settings, now: Timestamp) -> ImportRecord {
-    ImportRecord {
-        import_id: ids::import_id(&object.bucket, &object.key, &object.version),
-        bucket: object.bucket.clone(),
-        key: object.key.clone(),
-        version: object.version.clone(),
-        size: object.size,
-        default_currency: settings.default_currency,
-        total_policy: settings.total_policy,
-        stage: Stage::Reading,
-        rows: 0,
-        rejected: 0,
-        reason: None,
-        created_at: now,
-        read_at: None,
-    }
-}
-
-struct Import<'a, E, Q> {
-    store: &'a Store<E>,
-    queue: &'a Q,
-    import_id: &'a str,
-    window: Vec<(Order, Contact)>,
-    rejects: Vec<Reject>,
-    rows: u64,
-    batches: u32,
-}
-
-impl<E: Engine, Q: Queue> Import<'_, E, Q> {
-    /// `Ok(Err(reason))` where the file as a whole cannot be taken; nothing was sent then.
-    async fn read(
-        &mut self,
-        mut body: impl Body,
-        mut reader: Reader,
-    ) -> Result<Result<(), String>, Fault> {
-        let queue = self.queue;
-        let mut sending = FuturesUnordered::new();
-        let mut rows = Vec::new();
-        loop {
-            // Sending goes on while the next piece of the file is on its way.
-            let piece = tokio::select! {
-                piece = body.next() => piece?,
-                Some(sent) = sending.next() => { sent?; continue }
-            };
-            let ended = piece.is_none();
-            let outcome = match piece {
-                Some(bytes) => reader.feed(&bytes, &mut rows),
-                None => reader.finish(&mut rows),
-            };
-            if let Err(error) = outcome {
-                return Ok(Err(error.to_string()));
+    async fn read(&self, lease: Lease<'_>, mut record: ImportRecord) -> Result<Ended, Fault> {
+        let store = self.ports.store;
+        if self.object.size > FILE_BYTES {
+            let error = FileError::too_large(self.object.size);
+            return self.fail(lease, &error.to_string(), Read::default()).await;
+        }
+        let settings = Settings {
+            default_currency: record.default_currency,
+            total_policy: record.total_policy,
+        };
+        let deadline = self.started + self.invocation.remaining.saturating_sub(MARGIN);
+        let mut reading = Reading::new(store, self.ports.batches, lease, &record, deadline);
+        let ended = loop {
+            let mut reader = Reader::new(settings, record.content.clone());
+            if let Some(checkpoint) = &record.checkpoint {
+                let mark = serde_json::from_str(&checkpoint.mark)
+                    .map_err(|error| Fault::Corrupt(format!("a mark of a reader: {error}")))?;
+                reader.resume(mark);
             }
-            for row in rows.drain(..) {
-                self.rows += 1;
-                match row {
-                    Row::Order { order, contact } => self.window.push((order, contact)),
-                    Row::Reject(reject) => self.rejects.push(reject),
+            match reading.read(self.ports.files, self.object, reader).await? {
+                Ok(End::Rows) => break Ok(()),
+                Ok(End::Content(name)) => {
+                    store.name_content(lease, &name).await?;
+                    record.content = Some(name);
                 }
-                if self.window.len() == ORDERS_PER_WINDOW {
-                    sending.push(queue.send(self.cut().await?));
-                    while sending.len() > WINDOWS_UNDER_WAY {
-                        sending.next().await.transpose()?;
+                Err(Pause::TimeIsUp) => {
+                    store.keep_import(lease, 0).await?;
+                    tracing::info!(import.id = lease.import_id, "the time is up");
+                    return Ok(Ended::Paused);
+                }
+                Err(Pause::Unreadable(reason)) => break Err(reason),
+            }
+        };
+        let read = reading.read_so_far();
+        if read.rejected > 0 {
+            let reader = Reader::new(settings, record.content);
+            self.write_rejects(lease, reader, read.rejected).await?;
+        }
+        tracing::info!(
+            import.id = lease.import_id,
+            rows = read.rows,
+            rejected = read.rejected,
+            "the file was read"
+        );
+        match ended {
+            Ok(()) => store.end_import(lease, self.now()).await?,
+            Err(reason) => return self.fail(lease, &reason, read).await,
+        }
+        Ok(Ended::Over)
+    }
+
+    /// What is rejected follows from the file alone. So nothing of it is kept while the orders are read; the file is
+    /// read once more instead, for its rejects alone, and they pass through memory as the orders did.
+    async fn write_rejects(
+        &self,
+        lease: Lease<'_>,
+        mut reader: Reader,
+        expected: u64,
+    ) -> Result<(), Fault> {
+        let Opened::Body(mut body) = self.ports.files.open(self.object, 0).await? else {
+            return Err(Fault::Transient("the object went away".to_owned()));
+        };
+        let key = rejects_key(lease.import_id);
+        let mut file = RejectsFile::new(self.ports.files.upload(&self.object.bucket, &key));
+        let (mut rows, mut rejects) = (Vec::new(), Vec::new());
+        loop {
+            let step = reader.step(&mut rows);
+            rejects.extend(rows.drain(..).filter_map(|row| match row {
+                Row::Reject(reject) => Some(reject),
+                Row::Order { .. } => None,
+            }));
+            match step {
+                Ok(Step::Row) => {}
+                Ok(Step::More) => {
+                    file.add(&std::mem::take(&mut rejects)).await?;
+                    match body.next().await? {
+                        Some(piece) => reader.push(&piece),
+                        None => reader.end(),
                     }
                 }
+                // A file that cannot be read to its end has the rejects up to there.
+                Ok(Step::Over(_)) | Err(_) => break,
             }
-            if ended {
-                sending.push(queue.send(self.cut().await?));
-                while sending.next().await.transpose()?.is_some() {}
-                return Ok(Ok(()));
+        }
+        file.add(&rejects).await?;
+        let count = file.finish().await?;
+        if count == expected {
+            return Ok(());
+        }
+        let import_id = lease.import_id;
+        Err(Fault::Corrupt(format!(
+            "{import_id}: {expected} rows were rejected at first, and {count} then"
+        )))
+    }
+
+    async fn fail(&self, lease: Lease<'_>, reason: &str, read: Read) -> Result<Ended, Fault> {
+        let sent = match read.rows {
+            0 => String::new(),
+            rows => format!(" ({rows} rows before that were taken)"),
+        };
+        let reason = format!("{reason}{sent}");
+        let store = self.ports.store;
+        store.fail_import(lease, &reason, self.now()).await?;
+        Ok(Ended::Over)
+    }
+
+    /// Goes on until the lease is lost, which should not happen.
+    async fn live(&self, lease: Lease<'_>) -> Fault {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            let until_ms = milliseconds(self.now(), LEASE);
+            if let Err(fault) = self.ports.store.keep_import(lease, until_ms).await {
+                return fault;
             }
         }
     }
 
-    /// The batches of what was read so far. The rows are announced before any of them is sent.
-    async fn cut(&mut self) -> Result<Vec<Batch>, Fault> {
-        self.store
-            .announce_rows(self.import_id, self.rows, self.rejects.len() as u64)
-            .await?;
-        let batches = batch::cut(
-            self.import_id,
-            self.batches,
-            std::mem::take(&mut self.window),
-        );
-        self.batches += u32::try_from(batches.len()).unwrap_or(u32::MAX);
-        Ok(batches)
+    fn now(&self) -> Timestamp {
+        self.invocation.now + self.started.elapsed()
+    }
+
+    fn new_record(&self) -> ImportRecord {
+        let object = self.object;
+        ImportRecord {
+            import_id: ids::import_id(&object.bucket, &object.key, &object.version),
+            bucket: object.bucket.clone(),
+            key: object.key.clone(),
+            version: object.version.clone(),
+            etag: object.etag.clone(),
+            size: object.size,
+            default_currency: self.settings.default_currency,
+            total_policy: self.settings.total_policy,
+            stage: Stage::Reading,
+            content: None,
+            read: Read::default(),
+            checkpoint: None,
+            lease_run: self.run.to_owned(),
+            lease_until_ms: milliseconds(self.now(), LEASE),
+            reason: None,
+            created_at: self.invocation.now,
+            read_at: None,
+        }
     }
 }
 
-fn rejects_file(rejected: &[Reject]) -> Result<Vec<u8>, Fault> {
-    let mut file = Vec::new();
-    rejects::write_header(&mut file)
-        .and_then(|()| rejects::write(rejected, &mut file))
-        .map_err(|error| Fault::Corrupt(format!("the rejects could not be written: {error}")))?;
-    Ok(file)
+fn milliseconds(now: Timestamp, after: Duration) -> u64 {
+    u64::try_from((now + after).as_millisecond()).unwrap_or_default()
 }

@@ -1,85 +1,85 @@
 //! Reads an uploaded file as a stream, and sends its orders in batches.
 //!
 //! The import's id, the rows' numbers and the batches are all derived from the object, so that reading it again, for a
-//! repeated event or after a crash, sends the same batches again: and those are safe to repeat.
+//! repeated message or after a crash, sends the same batches again: and those are safe to repeat. How far everything
+//! was sent stands in the import's record, so that seldom more than a few of them are.
 
 mod import;
 pub mod ports;
+mod reading;
 
-use aws_lambda_events::s3::{S3Event, S3EventRecord};
-use domain::Fault;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::{Fault, ids};
 use edge::Invocation;
+use edge::messages::{self, Queue};
+use files::{Files, arrivals};
+use import::{Ended, Import};
 use intake::Settings;
-use ports::{Files, Object, Queue};
+use ports::Batches;
 use store::{Engine, Store};
 
-pub async fn handle<E: Engine>(
-    store: &Store<E>,
-    files: &impl Files,
-    queue: &impl Queue,
+/// What a run needs of the outside.
+pub struct Ports<'a, E, F, B, Q> {
+    pub store: &'a Store<E>,
+    pub files: &'a F,
+    pub batches: &'a B,
+    /// Where the messages about files come from.
+    pub arrivals: &'a Q,
+}
+
+pub async fn handle<E: Engine, F: Files, B: Batches, Q: Queue>(
+    ports: &Ports<'_, E, F, B, Q>,
     settings: &Settings,
-    event: S3Event,
+    event: SqsEvent,
     invocation: Invocation,
-) -> Result<(), Fault> {
-    for record in event.records {
-        import::import(
-            store,
-            files,
-            queue,
+) -> Result<SqsBatchResponse, Fault> {
+    let mut response = SqsBatchResponse::default();
+    for message in &event.records {
+        let outcome = read(ports, settings, message, invocation).await;
+        let failures = match outcome {
+            Ok(Ended::Over) => continue,
+            // It comes back: at once where time ran out, and later where somebody else is at it.
+            Ok(Ended::Paused) => come_back(ports.arrivals, message, Duration::ZERO).await?,
+            Ok(Ended::Held) => come_back(ports.arrivals, message, messages::LEASE).await?,
+            Err(fault) => messages::give_back(ports.arrivals, [(message, fault)]).await,
+        };
+        response.batch_item_failures.extend(failures);
+    }
+    Ok(response)
+}
+
+async fn come_back(
+    queue: &impl Queue,
+    message: &SqsMessage,
+    time: Duration,
+) -> Result<Vec<aws_lambda_events::sqs::BatchItemFailure>, Fault> {
+    queue.hold(vec![messages::hold(message, time)]).await?;
+    Ok(vec![messages::failure(message)])
+}
+
+async fn read<E: Engine, F: Files, B: Batches, Q: Queue>(
+    ports: &Ports<'_, E, F, B, Q>,
+    settings: &Settings,
+    message: &SqsMessage,
+    invocation: Invocation,
+) -> Result<Ended, Fault> {
+    // Every delivery has a receipt of its own, so it names the run.
+    let run = ids::short_hash(&[message.receipt_handle.as_deref().unwrap_or_default()]);
+    for object in arrivals(message.body.as_deref().unwrap_or_default())? {
+        let import = Import {
+            ports,
             settings,
-            &object(record)?,
-            invocation.now,
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-fn object(record: S3EventRecord) -> Result<Object, Fault> {
-    let missing = |what: &str| Fault::Malformed(format!("the event names no {what}"));
-    let object = record.s3.object;
-    let key = decoded(&object.key.ok_or_else(|| missing("key"))?)?;
-    let version = object
-        .version_id
-        .ok_or_else(|| missing("version: the bucket has to be versioned"))?;
-    let bucket = record.s3.bucket.name.ok_or_else(|| missing("bucket"))?;
-    let size = object
-        .size
-        .and_then(|size| u64::try_from(size).ok())
-        .unwrap_or_default();
-    Ok(Object {
-        bucket,
-        key,
-        version,
-        size,
-    })
-}
-
-/// Keys come form-encoded.
-fn decoded(key: &str) -> Result<String, Fault> {
-    let spaced = key.replace('+', " ");
-    match percent_encoding::percent_decode_str(&spaced).decode_utf8() {
-        Ok(key) => Ok(key.into_owned()),
-        Err(_) => Err(Fault::Malformed(format!("the key {key:?} is not UTF-8"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_form_encoded() {
-        for (encoded, key) in [
-            ("imports/a.csv", "imports/a.csv"),
-            (
-                "imports/orders+of+march+%281%29%2B%C3%A4.csv",
-                "imports/orders of march (1)+\u{e4}.csv",
-            ),
-            ("imports/50%25.csv", "imports/50%.csv"),
-        ] {
-            assert_eq!(decoded(encoded), Ok(key.to_owned()));
+            object: &object,
+            run: &run,
+            invocation,
+            started: tokio::time::Instant::now(),
+        };
+        match messages::while_hidden(ports.arrivals, message, import.run()).await? {
+            Ended::Over => {}
+            ended => return Ok(ended),
         }
-        assert!(decoded("imports/%ff").is_err());
     }
+    Ok(Ended::Over)
 }

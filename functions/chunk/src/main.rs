@@ -1,35 +1,29 @@
-use chunk::ports::{S3Files, SqsQueue};
-use edge::aws::CountCalls;
+use chunk::Ports;
+use chunk::ports::SqsBatches;
 use edge::{Error, Process, settings};
+use files::S3Files;
 use intake::Settings;
 use store::schema::Table;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
-    let store = process.store(&[Table::Imports])?;
-    let calls = || CountCalls(process.meter.clone());
-    // An emulator serves all buckets under one host.
-    let path_style = edge::aws::endpoint().is_some();
-    let s3 = aws_sdk_s3::config::Builder::from(&process.aws)
-        .interceptor(calls())
-        .force_path_style(path_style)
-        .build();
-    let files = S3Files {
-        client: aws_sdk_s3::Client::from_conf(s3),
-    };
-    let sqs = aws_sdk_sqs::config::Builder::from(&process.aws)
-        .interceptor(calls())
-        .build();
-    let queue = SqsQueue {
-        client: aws_sdk_sqs::Client::from_conf(sqs),
-        url: settings::required("BATCHES_QUEUE_URL")?,
+    let ports = Ports {
+        store: &process.store(&[Table::Imports])?,
+        files: &S3Files {
+            client: process.s3(),
+        },
+        batches: &SqsBatches {
+            client: process.sqs(),
+            url: settings::required("BATCHES_QUEUE_URL")?,
+        },
+        arrivals: &process.queue("IMPORTS_QUEUE_URL", "IMPORTS_DEAD_QUEUE_URL")?,
     };
     let intake = Settings {
         default_currency: settings::parsed("DEFAULT_CURRENCY")?,
         total_policy: settings::parsed("TOTAL_POLICY")?,
     };
     process
-        .serve(async |event, at| chunk::handle(&store, &files, &queue, &intake, event, at).await)
+        .serve(async |event, at| chunk::handle(&ports, &intake, event, at).await)
         .await
 }

@@ -1,103 +1,20 @@
-//! What `chunk` needs of the outside: to read an object, to leave its rejects, and to send batches.
+//! What `chunk` needs of the outside besides files: to send batches.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use domain::limits::BYTES_PER_BATCH;
 use domain::{Batch, Fault};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-/// A version of an object, which never changes.
-#[derive(Debug, Clone)]
-pub struct Object {
-    pub bucket: String,
-    pub key: String,
-    pub version: String,
-    pub size: u64,
-}
-
-pub trait Body {
-    /// Safe to drop before it is done: no piece gets lost.
-    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, Fault>>;
-}
-
-pub trait Files {
-    /// Nothing where there is no such object.
-    fn open(&self, object: &Object) -> impl Future<Output = Result<Option<impl Body>, Fault>>;
-
-    fn put_rejects(
-        &self,
-        bucket: &str,
-        import_id: &str,
-        file: Vec<u8>,
-    ) -> impl Future<Output = Result<(), Fault>>;
-}
-
-pub trait Queue {
+pub trait Batches {
     /// Returns when every batch is in the queue.
     fn send(&self, batches: Vec<Batch>) -> impl Future<Output = Result<(), Fault>>;
 }
 
-pub struct S3Files {
-    pub client: aws_sdk_s3::Client,
-}
-
-struct S3Body(ByteStream);
-
-impl Body for S3Body {
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
-        let bytes = self
-            .0
-            .try_next()
-            .await
-            .map_err(|error| Fault::Transient(format!("reading the object: {error}")))?;
-        Ok(bytes.map(|bytes| bytes.to_vec()))
-    }
-}
-
-impl Files for S3Files {
-    async fn open(&self, object: &Object) -> Result<Option<impl Body>, Fault> {
-        let request = self
-            .client
-            .get_object()
-            .bucket(&object.bucket)
-            .key(&object.key)
-            .version_id(&object.version);
-        match request.send().await {
-            Ok(answer) => Ok(Some(S3Body(answer.body))),
-            Err(error)
-                if matches!(
-                    error.code(),
-                    Some("NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed")
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(Fault::Transient(DisplayErrorContext(error).to_string())),
-        }
-    }
-
-    async fn put_rejects(&self, bucket: &str, import_id: &str, file: Vec<u8>) -> Result<(), Fault> {
-        let key = format!("rejects/{import_id}.csv");
-        let request = self
-            .client
-            .put_object()
-            .bucket(bucket)
-            .key(key)
-            .content_type("text/csv")
-            .body(file.into());
-        request
-            .send()
-            .await
-            .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
-        Ok(())
-    }
-}
-
-pub struct SqsQueue {
+pub struct SqsBatches {
     pub client: aws_sdk_sqs::Client,
     pub url: String,
 }
@@ -115,7 +32,7 @@ const OFFERS: u32 = 6;
 /// Before an offer is repeated, twice as long each time: six seconds in all.
 const PAUSE: Duration = Duration::from_millis(100);
 
-impl Queue for SqsQueue {
+impl Batches for SqsBatches {
     async fn send(&self, batches: Vec<Batch>) -> Result<(), Fault> {
         let mut requests: Vec<Vec<(String, String)>> = Vec::new();
         let mut bytes = BYTES_PER_REQUEST;
@@ -136,10 +53,10 @@ impl Queue for SqsQueue {
                 bytes = 0;
             }
             bytes += body.len();
-            requests
-                .last_mut()
-                .into_iter()
-                .for_each(|request| request.push((batch.import_id.clone(), body.clone())));
+            let message = (batch.import_id, body);
+            if let Some(request) = requests.last_mut() {
+                request.push(message);
+            }
         }
         stream::iter(requests)
             .map(|request| self.offer(request))
@@ -149,7 +66,7 @@ impl Queue for SqsQueue {
     }
 }
 
-impl SqsQueue {
+impl SqsBatches {
     /// The answer is read entry by entry: some may be in the queue and others not.
     async fn offer(&self, messages: Vec<(String, String)>) -> Result<(), Fault> {
         let mut open: BTreeMap<String, (String, String)> = messages

@@ -1,4 +1,4 @@
-use dispatch::ports::{SqsQueue, StateMachine};
+use dispatch::ports::StateMachine;
 use edge::aws::{CountCalls, NoHostPrefix};
 use edge::{Error, Process, settings};
 use store::schema::Table;
@@ -16,14 +16,7 @@ async fn main() -> Result<(), Error> {
         client: aws_sdk_sfn::Client::from_conf(sfn),
         arn: settings::required("SAGA_ARN")?,
     };
-    let sqs = aws_sdk_sqs::config::Builder::from(&process.aws)
-        .interceptor(calls())
-        .build();
-    let queue = SqsQueue {
-        client: aws_sdk_sqs::Client::from_conf(sqs),
-        url: settings::required("BATCHES_QUEUE_URL")?,
-        dead_url: settings::required("BATCHES_DEAD_QUEUE_URL")?,
-    };
+    let queue = process.queue("BATCHES_QUEUE_URL", "BATCHES_DEAD_QUEUE_URL")?;
     process
         .serve(async |event, at| dispatch::handle(&store, &saga, &queue, event, at).await)
         .await

@@ -1,30 +1,12 @@
-//! What `dispatch` needs of the outside: to run a saga to its end, and to say how long a message stays hidden.
+//! What `dispatch` needs of the outside besides its queue: to run a saga to its end.
 
-use std::time::Duration;
-
-use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sfn::types::SyncExecutionStatus;
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use domain::{Batch, Fault};
 
 pub trait Saga {
     /// Returns when all orders of the batch are settled.
     fn run(&self, batch: &Batch) -> impl Future<Output = Result<(), Fault>>;
-}
-
-/// How long a message is to stay hidden from now on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
-    pub receipt: String,
-    pub time: Duration,
-}
-
-pub trait Queue {
-    fn hold(&self, holds: Vec<Hold>) -> impl Future<Output = Result<(), Fault>>;
-
-    /// Puts a copy of the message where people look, with what is wrong with it.
-    fn bury(&self, message: &SqsMessage, fault: &Fault) -> impl Future<Output = Result<(), Fault>>;
 }
 
 pub struct StateMachine {
@@ -77,68 +59,5 @@ impl Saga for StateMachine {
             }),
             _ => Err(Fault::Transient(reason())),
         }
-    }
-}
-
-pub struct SqsQueue {
-    pub client: aws_sdk_sqs::Client,
-    pub url: String,
-    /// The dead-letter queue.
-    pub dead_url: String,
-}
-
-impl Queue for SqsQueue {
-    async fn hold(&self, holds: Vec<Hold>) -> Result<(), Fault> {
-        if holds.is_empty() {
-            return Ok(());
-        }
-        let mut request = self
-            .client
-            .change_message_visibility_batch()
-            .queue_url(&self.url);
-        for (id, hold) in holds.into_iter().enumerate() {
-            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
-                .id(id.to_string())
-                .receipt_handle(hold.receipt)
-                .visibility_timeout(i32::try_from(hold.time.as_secs()).unwrap_or(i32::MAX))
-                .build()
-                .map_err(|error| Fault::Corrupt(error.to_string()))?;
-            request = request.entries(entry);
-        }
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
-        // An entry that failed is a message that somebody else holds by now, or that is gone: nothing is left to hold.
-        for failed in answer.failed() {
-            tracing::warn!(
-                code = failed.code(),
-                "a message's visibility was not changed"
-            );
-        }
-        Ok(())
-    }
-
-    async fn bury(&self, message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
-        let attribute = |text: &str| {
-            MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(text)
-                .build()
-        };
-        let attribute =
-            |text: &str| attribute(text).map_err(|error| Fault::Corrupt(error.to_string()));
-        let request = self
-            .client
-            .send_message()
-            .queue_url(&self.dead_url)
-            .message_body(message.body.as_deref().unwrap_or_default())
-            .message_attributes("fault", attribute(fault.name())?)
-            .message_attributes("reason", attribute(fault.message())?);
-        request
-            .send()
-            .await
-            .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
-        Ok(())
     }
 }

@@ -5,10 +5,11 @@
 //! duplicate, and a product that is short serves the first orders that fit.
 
 mod plan;
+mod price;
 
 use domain::journal::Entry;
 use domain::{Batch, Fault, Order, packing};
-use plan::{Part, Plan};
+use plan::{Part, Written};
 use store::ops::Verdict;
 use store::{Engine, Moment, Store, journal};
 
@@ -29,34 +30,36 @@ pub async fn handle<E: Engine>(
         contacts: Vec::new(),
         ..batch.clone()
     };
+    let priced = price::orders(store, &batch).await?;
     for part in packing::parts(&batch.orders) {
-        let plan = reserve(store, &batch, &batch.orders[part], moment).await?;
-        count_duplicates(store, &batch, &plan.duplicates, moment).await?;
-        reserved.orders.extend(plan.to_pay.into_iter().cloned());
-        reserved.paid.extend(plan.paid.into_iter().cloned());
+        let mut part = Part::new(&batch, priced[part].to_vec());
+        let written = reserve(store, &mut part, &batch.batch_id, moment).await?;
+        count_duplicates(store, &batch, &written.duplicates, moment).await?;
+        reserved.orders.extend(written.to_pay);
+        reserved.paid.extend(written.paid);
     }
     Ok(reserved)
 }
 
-/// The plan that was written.
-async fn reserve<'a, E: Engine>(
+async fn reserve<E: Engine>(
     store: &Store<E>,
-    batch: &'a Batch,
-    orders: &'a [Order],
+    part: &mut Part<'_>,
+    batch_id: &str,
     moment: &Moment,
-) -> Result<Plan<'a>, Fault> {
-    let mut part = Part::new(batch, orders);
+) -> Result<Written, Fault> {
     for _ in 0..REFUSALS {
         let plan = part.plan(moment)?;
         if plan.writes.is_empty() {
-            return Ok(plan);
+            return Ok(plan.written());
         }
         match store.transact(&plan.writes).await? {
-            Ok(()) => return Ok(plan),
-            Err(verdicts) => part.learn(&plan, verdicts)?,
+            Ok(()) => return Ok(plan.written()),
+            Err(verdicts) => {
+                let subjects = plan.subjects;
+                part.learn(subjects, verdicts)?;
+            }
         }
     }
-    let batch_id = &batch.batch_id;
     Err(Fault::Transient(format!(
         "the stock of batch {batch_id} did not hold still"
     )))
@@ -67,11 +70,11 @@ async fn reserve<'a, E: Engine>(
 async fn count_duplicates<E: Engine>(
     store: &Store<E>,
     batch: &Batch,
-    duplicates: &[&Order],
+    duplicates: &[Order],
     moment: &Moment,
 ) -> Result<(), Fault> {
     let entry =
-        |order: &&Order| journal::append(&Entry::duplicate(&batch.import_id, order, moment.now));
+        |order: &Order| journal::append(&Entry::duplicate(&batch.import_id, order, moment.now));
     let mut open = duplicates
         .iter()
         .map(entry)

@@ -10,11 +10,13 @@ use store::orders::{Found, Origin};
 use store::products::ProductRecord;
 use store::{Moment, journal, orders, products};
 
+use crate::price::Priced;
+
 /// A part of a batch, and all that is known of its orders and products.
 pub struct Part<'a> {
     batch: &'a Batch,
-    orders: &'a [Order],
-    found: HashMap<&'a str, Found>,
+    orders: Vec<Priced>,
+    found: HashMap<String, Found>,
     stock: HashMap<String, Known>,
 }
 
@@ -22,20 +24,38 @@ pub struct Part<'a> {
 pub struct Plan<'a> {
     pub writes: Vec<Write>,
     /// What each of the first writes is about, in their sequence; the journal's entry comes after them.
-    subjects: Vec<Subject<'a>>,
+    pub subjects: Vec<Subject>,
     pub to_pay: Vec<&'a Order>,
     /// Charged by an earlier run.
     pub paid: Vec<&'a Order>,
     pub duplicates: Vec<&'a Order>,
 }
 
-enum Subject<'a> {
-    Order(&'a str),
-    Product(&'a str),
+/// The orders of a plan that was written.
+pub struct Written {
+    pub to_pay: Vec<Order>,
+    pub paid: Vec<Order>,
+    pub duplicates: Vec<Order>,
+}
+
+pub enum Subject {
+    Order(String),
+    Product(String),
+}
+
+impl Plan<'_> {
+    pub fn written(&self) -> Written {
+        let own = |orders: &[&Order]| orders.iter().copied().cloned().collect();
+        Written {
+            to_pay: own(&self.to_pay),
+            paid: own(&self.paid),
+            duplicates: own(&self.duplicates),
+        }
+    }
 }
 
 impl<'a> Part<'a> {
-    pub fn new(batch: &'a Batch, orders: &'a [Order]) -> Part<'a> {
+    pub fn new(batch: &'a Batch, orders: Vec<Priced>) -> Part<'a> {
         Part {
             batch,
             orders,
@@ -44,7 +64,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    pub fn plan(&self, moment: &Moment) -> Result<Plan<'a>, Fault> {
+    pub fn plan(&self, moment: &Moment) -> Result<Plan<'_>, Fault> {
         let (batch_id, import_id) = (self.batch.batch_id.as_str(), self.batch.import_id.as_str());
         let mut plan = Plan {
             writes: Vec::new(),
@@ -53,12 +73,13 @@ impl<'a> Part<'a> {
             paid: Vec::new(),
             duplicates: Vec::new(),
         };
-        let mut new: Vec<&'a Order> = Vec::new();
+        let mut new: Vec<&Priced> = Vec::new();
         let mut seen = HashSet::new();
-        for order in self.orders {
+        for priced in &self.orders {
+            let order = &priced.order;
             let first = seen.insert(order.order_id.as_str());
             match self.found.get(order.order_id.as_str()) {
-                None if first => new.push(order),
+                None if first => new.push(priced),
                 Some(found)
                     if found.is_from(Origin {
                         import_id,
@@ -83,11 +104,18 @@ impl<'a> Part<'a> {
         }
         let mut failed = Vec::new();
         let mut served = Vec::new();
-        for (order, verdict) in new.iter().zip(serve(new.iter().copied(), &self.stock)) {
-            plan.subjects.push(Subject::Order(&order.order_id));
+        let with_price = new.iter().filter(|priced| priced.refused.is_none());
+        let mut verdicts = serve(with_price.map(|priced| &priced.order), &self.stock).into_iter();
+        for priced in &new {
+            let order = &priced.order;
+            let verdict = match priced.refused {
+                Some(reason) => Err(reason),
+                None => verdicts.next().unwrap_or(Ok(())),
+            };
+            plan.subjects.push(Subject::Order(order.order_id.clone()));
             plan.writes.push(match verdict {
                 Ok(()) => {
-                    served.push(*order);
+                    served.push(order);
                     orders::reserve(batch_id, import_id, order, moment.now)?
                 }
                 Err(reason) => {
@@ -97,12 +125,12 @@ impl<'a> Part<'a> {
             });
         }
         for (sku, units) in demand(served.iter().copied()) {
-            plan.subjects.push(Subject::Product(sku));
+            plan.subjects.push(Subject::Product(sku.to_owned()));
             plan.writes.push(products::take(sku, units)?);
         }
         if let Some(row) = new
             .iter()
-            .map(|order| order.row)
+            .map(|priced| priced.order.row)
             .min()
             .filter(|_| !failed.is_empty())
         {
@@ -122,28 +150,44 @@ impl<'a> Part<'a> {
     }
 
     /// Takes in what a refused transaction found. Every refusal that gets here has something to tell.
-    pub fn learn(&mut self, plan: &Plan<'a>, verdicts: Vec<Verdict>) -> Result<(), Fault> {
-        for (subject, verdict) in plan.subjects.iter().zip(verdicts) {
+    pub fn learn(&mut self, subjects: Vec<Subject>, verdicts: Vec<Verdict>) -> Result<(), Fault> {
+        for (subject, verdict) in subjects.into_iter().zip(verdicts) {
             let Verdict::Condition(found) = verdict else {
                 continue;
             };
             match (subject, found) {
                 (Subject::Order(order_id), Some(item)) => {
-                    self.found.insert(order_id, Found::read(item)?);
+                    let found = Found::read(item)?;
+                    self.keep_prices(&order_id, &found);
+                    self.found.insert(order_id, found);
                 }
                 // It was there when the transaction was refused; without it, there is nothing to learn.
                 (Subject::Order(_), None) => {}
                 (Subject::Product(sku), None) => {
-                    self.stock.insert((*sku).to_owned(), Known::Missing);
+                    self.stock.insert(sku, Known::Missing);
                 }
                 (Subject::Product(sku), Some(item)) => {
-                    self.stock.insert(
-                        (*sku).to_owned(),
-                        Known::Available(ProductRecord::read(item)?.available),
-                    );
+                    let available = ProductRecord::read(item)?.available;
+                    self.stock.insert(sku, Known::Available(available));
                 }
             }
         }
         Ok(())
+    }
+
+    /// The catalog may ask for something else by now. What an order was priced at when it was put on record holds.
+    fn keep_prices(&mut self, order_id: &str, found: &Found) {
+        let import_id = &self.batch.import_id;
+        for priced in &mut self.orders {
+            let order = &priced.order;
+            let row = order.row;
+            let own = order.order_id == order_id && found.is_from(Origin { import_id, row });
+            if own
+                && priced.by_catalog
+                && let Some(order) = found.as_priced(order)
+            {
+                priced.order = order;
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use domain::catalog::Policy;
 
 #[derive(Parser)]
 #[command(
@@ -46,10 +47,7 @@ pub enum Command {
     /// Upload a file of orders.
     Import(Import),
     /// List the imports, or show one.
-    Imports {
-        /// One import only.
-        id: Option<String>,
-    },
+    Imports(Imports),
     /// Products, prices and stock.
     #[command(subcommand)]
     Catalog(Catalog),
@@ -86,27 +84,77 @@ pub struct Demo {
 
 #[derive(Args)]
 pub struct Import {
-    /// A CSV file.
+    /// A CSV file, also compressed (.csv.gz).
     pub file: PathBuf,
     /// Wait until every order is settled.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
+    /// Upload nothing: read the file here, with the same code, and print what would come of it.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// In a dry run: for rows that name no currency. An import takes the stack's DefaultCurrency.
+    #[arg(long, default_value = "USD", requires = "dry_run")]
+    pub currency: domain::Currency,
+    /// In a dry run: reject rows whose total is not the sum of their lines, as TotalPolicy=strict does.
+    #[arg(long, requires = "dry_run")]
+    pub strict: bool,
     /// Give up waiting after so many seconds. The import itself goes on.
     #[arg(long, default_value_t = 3600, requires = "wait")]
     pub timeout: u64,
 }
 
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Imports {
+    /// One import only.
+    pub id: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<ImportsCommand>,
+}
+
+#[derive(Subcommand)]
+pub enum ImportsCommand {
+    /// The rows of an import that could not be taken, and why.
+    Rejects {
+        /// An import, or a catalog file.
+        id: String,
+        /// Write the header and the rejected rows here, as they are in the file, to be mended and imported again.
+        #[arg(long)]
+        fix: Option<PathBuf>,
+    },
+}
+
 #[derive(Subcommand)]
 pub enum Catalog {
-    /// Make products and stock what a CSV file says: sku,name,price,stock[,currency]
+    /// Upload a CSV file of products, sku,name,price,stock[,currency], and wait until it is loaded.
     Load {
         file: PathBuf,
-        /// For rows that name no currency.
-        #[arg(long, default_value = "USD")]
-        currency: domain::Currency,
+        /// What becomes of products that are known: set their name, price and stock; add to their stock; or skip them.
+        #[arg(long, default_value_t = Policy::Set)]
+        policy: Policy,
     },
+    /// Write a catalog that covers a file of orders, to try the file with.
+    Derive(Derive),
     /// Products and their stock.
     List,
+}
+
+#[derive(Args)]
+pub struct Derive {
+    /// A file of orders.
+    pub orders: PathBuf,
+    /// Units of each product.
+    #[arg(long)]
+    pub stock: u64,
+    /// For products whose price the file does not say.
+    #[arg(long, default_value = "10")]
+    pub price: rust_decimal::Decimal,
+    /// For rows that name no currency.
+    #[arg(long, default_value = "USD")]
+    pub currency: domain::Currency,
+    /// Where to write it, instead of to stdout.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -11,6 +11,35 @@ pub fn import_id(bucket: &str, key: &str, version: &str) -> String {
     format!("im_{}", short_hash(&[bucket, key, version]))
 }
 
+/// The load that a version of an object is, under `catalog/`.
+pub fn catalog_id(bucket: &str, key: &str, version: &str) -> String {
+    format!("cl_{}", short_hash(&[bucket, key, version]))
+}
+
+/// The customer whom a file knows by a mail address alone. The address itself would end in keys and logs.
+pub fn customer_id(email: &str) -> String {
+    format!("cu_{}", short_hash(&[&email.to_lowercase()]))
+}
+
+/// The order that a row is in a file without order ids: the same content, under any name, gives the same ids.
+pub fn order_id(content: &str, row: u64) -> String {
+    format!("or_{content}-{row}")
+}
+
+/// Names the content of a file that arrives in pieces.
+#[derive(Clone, Default)]
+pub struct ContentHash(Sha256);
+
+impl ContentHash {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub fn name(self) -> String {
+        shortened(self.0.finalize().into())
+    }
+}
+
 /// Batches are numbered in the order in which they are cut, so that cutting again gives the same ids.
 pub fn batch_id(import_id: &str, number: u32) -> String {
     format!("{import_id}-{number:06}")
@@ -18,7 +47,10 @@ pub fn batch_id(import_id: &str, number: u32) -> String {
 
 /// Sixteen characters (80 bits) of the SHA-256 of all parts, each ended by a byte that no part contains.
 pub fn short_hash(parts: &[&str]) -> String {
-    let digest = digest(parts);
+    shortened(digest(parts))
+}
+
+fn shortened(digest: [u8; 32]) -> String {
     // Each group of 5 bytes makes 8 characters of 5 bits.
     digest[..10]
         .chunks(5)
@@ -69,6 +101,25 @@ mod tests {
             id.bytes()
                 .all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
         );
+    }
+
+    #[test]
+    fn what_a_file_does_not_name_is_named_by_what_it_says() {
+        let content = |pieces: &[&str]| {
+            let mut hash = ContentHash::default();
+            pieces
+                .iter()
+                .for_each(|piece| hash.update(piece.as_bytes()));
+            hash.name()
+        };
+        assert_eq!(content(&["ab", "c"]), content(&["abc"]));
+        assert_ne!(content(&["abc"]), content(&["abd"]));
+        assert_eq!(order_id("x", 3), "or_x-3");
+        assert_eq!(
+            customer_id("Ada@Example.com"),
+            customer_id("ada@example.com")
+        );
+        assert!(!customer_id("ada@example.com").contains("ada"));
     }
 
     #[test]

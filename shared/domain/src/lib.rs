@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod batch;
+pub mod catalog;
 pub mod fault;
 pub mod ids;
 pub mod journal;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod money;
 pub mod order;
 pub mod packing;
+pub mod pricing;
 pub mod progress;
 pub mod status;
 pub mod stock;
@@ -22,4 +24,5 @@ pub use batch::{Batch, Charged, Refused};
 pub use fault::Fault;
 pub use money::{Currency, Money};
 pub use order::{Contact, Line, Order};
+pub use pricing::Prices;
 pub use status::{Reason, Status};

@@ -25,3 +25,21 @@ pub const TEXT_BYTES: usize = 512;
 /// Orders that `chunk` holds back to sort by product before it cuts batches. Large enough that a catalog of a
 /// hundred hot products falls into a few per batch, small enough to stay under a megabyte.
 pub const ORDERS_PER_WINDOW: usize = 1_000;
+
+/// Bytes of a file, and of what a compressed one expands to: what S3 takes in a single upload, and an order of
+/// magnitude more than a day of any business we know. At this size a file is read within one invocation's time.
+pub const FILE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
+/// Bytes of one row of a file. A queue message carries 256 KB, so no longer order could travel on: what is longer is
+/// nearly always a quote that was never closed.
+pub const ROW_BYTES: usize = 256 * 1024;
+
+/// Cells of one row: ten times the widest export we have seen. A line of nothing but commas must not fill memory.
+pub const CELLS_PER_ROW: usize = 1_000;
+
+/// Products in one catalog file. Their SKUs are kept while it is read, to find one that stands in it twice: at most
+/// some sixty megabytes, of the function's 256.
+pub const PRODUCTS_PER_CATALOG: usize = 500_000;
+
+/// Units of a product in stock: a trillion, which no warehouse holds and every counter does.
+pub const UNITS_IN_STOCK: u64 = 1_000_000_000_000;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{KEY_BYTES, LINES_PER_ORDER, TEXT_BYTES, UNITS_PER_LINE};
 use crate::money::{Currency, Money, MoneyError};
+use crate::pricing::Prices;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -22,7 +23,10 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
     pub adjustment: Decimal,
     pub lines: Vec<Line>,
-    /// As the file says it: a date, or a date and a time without a zone.
+    /// Until the catalog has priced it, such an order has zeros for prices.
+    #[serde(default, skip_serializing_if = "Prices::are_stated")]
+    pub prices: Prices,
+    /// As the file says it: a date, or a date and a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered_at: Option<String>,
 }
@@ -76,6 +80,8 @@ pub struct Draft {
     pub currency: Currency,
     pub declared_total: Option<Decimal>,
     pub lines: Vec<Line>,
+    /// The lines have no prices of their own: the catalog's hold.
+    pub priced_by_catalog: bool,
     pub ordered_at: Option<String>,
 }
 
@@ -113,6 +119,8 @@ pub enum OrderError {
     NoLines,
     TooManyLines(usize),
     Quantity(u32),
+    /// A total was declared that has to be checked, and nothing to check it with.
+    NoPrice,
     Amount {
         field: &'static str,
         error: MoneyError,
@@ -131,6 +139,7 @@ impl OrderError {
             OrderError::TooLong { field, .. } | OrderError::Amount { field, .. } => field,
             OrderError::NoLines | OrderError::TooManyLines(_) => "items",
             OrderError::Quantity(_) => "quantity",
+            OrderError::NoPrice => "unit_price",
             OrderError::TotalDiffers { .. } => "total",
         }
     }
@@ -152,6 +161,7 @@ impl fmt::Display for OrderError {
                 f,
                 "a quantity of {units} is not between 1 and {UNITS_PER_LINE}"
             ),
+            OrderError::NoPrice => write!(f, "no price, by which the total could be checked"),
             OrderError::Amount { field, error } => write!(f, "{field}: {error}"),
             OrderError::TotalDiffers { declared, sum } => {
                 write!(
@@ -168,17 +178,24 @@ impl Order {
         check_key("order_id", &draft.order_id)?;
         check_key("customer_id", &draft.customer_id)?;
         let sum = check_lines(&draft.lines, draft.currency)?;
+        let prices = Prices::of(&draft);
+        if prices == Prices::CatalogUnderTotal && policy == TotalPolicy::Strict {
+            return Err(OrderError::NoPrice);
+        }
         let total = match draft.declared_total {
             None => sum,
             Some(declared) => money("total", declared, draft.currency)?,
         };
-        if total != sum && policy == TotalPolicy::Strict {
+        if total != sum && prices.are_stated() && policy == TotalPolicy::Strict {
             return Err(OrderError::TotalDiffers {
                 declared: total.amount(),
                 sum: sum.amount(),
             });
         }
-        let adjustment = total.amount().checked_sub(sum.amount()).unwrap_or_default();
+        let adjustment = match prices {
+            Prices::Stated => total.amount().checked_sub(sum.amount()).unwrap_or_default(),
+            Prices::Catalog | Prices::CatalogUnderTotal => Decimal::ZERO,
+        };
         Ok(Order {
             order_id: draft.order_id,
             row: draft.row,
@@ -187,6 +204,7 @@ impl Order {
             total: total.amount(),
             adjustment,
             lines: draft.lines,
+            prices,
             ordered_at: draft.ordered_at,
         })
     }
@@ -211,7 +229,13 @@ impl Order {
             .amount()
             .checked_add(self.adjustment)
             .unwrap_or_default();
-        if total.amount() == expected {
+        let adds_up = match self.prices {
+            Prices::Stated => total.amount() == expected,
+            // Nothing may be claimed before the catalog was asked, but a total that was declared.
+            Prices::Catalog => expected.is_zero() && total.amount().is_zero(),
+            Prices::CatalogUnderTotal => expected.is_zero() && self.adjustment.is_zero(),
+        };
+        if adds_up {
             Ok(())
         } else {
             Err(OrderError::TotalDiffers {
@@ -263,7 +287,7 @@ pub fn check_contact(contact: &Contact) -> Result<(), OrderError> {
     )
 }
 
-fn check_lines(lines: &[Line], currency: Currency) -> Result<Money, OrderError> {
+pub(crate) fn check_lines(lines: &[Line], currency: Currency) -> Result<Money, OrderError> {
     if lines.is_empty() {
         return Err(OrderError::NoLines);
     }
@@ -315,6 +339,7 @@ pub(crate) mod tests {
             currency: "USD".parse().expect("a currency"),
             declared_total: None,
             lines: lines.iter().map(line).collect(),
+            priced_by_catalog: false,
             ordered_at: None,
         }
     }

@@ -12,7 +12,7 @@ pub enum Stage {
     Reading,
     /// The whole file was read and sent.
     Sent,
-    /// The file as a whole could not be taken; nothing of it was sent.
+    /// The file could not be taken, or not to its end. `reason` says whether anything of it was sent.
     Failed,
 }
 
@@ -40,6 +40,8 @@ impl fmt::Display for ImportStatus {
 pub struct Progress {
     pub rows: u64,
     pub rejected: u64,
+    /// Rows that continue the order of the row above them.
+    pub continued: u64,
     pub duplicates: u64,
     pub completed: u64,
     pub failed: u64,
@@ -49,10 +51,26 @@ impl Progress {
     /// Rows that are still on their way. Nothing where the counters claim more than the rows: then the books do
     /// not balance, and `verify` says so.
     pub fn pending(&self) -> Option<u64> {
-        let settled = [self.rejected, self.duplicates, self.completed, self.failed];
-        settled
+        self.accounted_for()
             .iter()
             .try_fold(self.rows, |pending, count| pending.checked_sub(*count))
+    }
+
+    /// Rows of which nothing more will be heard.
+    pub fn over(&self) -> u64 {
+        self.accounted_for()
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    fn accounted_for(&self) -> [u64; 5] {
+        [
+            self.rejected,
+            self.continued,
+            self.duplicates,
+            self.completed,
+            self.failed,
+        ]
     }
 
     pub fn status(&self, stage: Stage) -> ImportStatus {
@@ -74,7 +92,8 @@ mod tests {
         let mut progress = Progress {
             rows: 10,
             rejected: 1,
-            duplicates: 2,
+            continued: 1,
+            duplicates: 1,
             completed: 4,
             failed: 2,
         };

@@ -23,6 +23,8 @@ pub enum Status {
 pub enum Reason {
     OutOfStock,
     UnknownProduct,
+    /// The order names no price, and the catalog none in its currency.
+    NoPrice,
     PaymentDeclined,
     PaymentExpired,
 }
@@ -90,6 +92,7 @@ impl Reason {
         match self {
             Reason::OutOfStock => "out_of_stock",
             Reason::UnknownProduct => "unknown_product",
+            Reason::NoPrice => "no_price",
             Reason::PaymentDeclined => "payment_declined",
             Reason::PaymentExpired => "payment_expired",
         }

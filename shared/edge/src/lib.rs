@@ -4,6 +4,7 @@
 
 pub mod aws;
 mod failure;
+pub mod messages;
 pub mod settings;
 
 use std::time::{Duration, SystemTime};
@@ -21,6 +22,7 @@ use store::schema::Table;
 use tracing::Instrument;
 
 use failure::Failure;
+use messages::SqsQueue;
 
 pub type Error = lambda_runtime::Error;
 
@@ -72,6 +74,31 @@ impl Process {
             DynamoEngine::new(client, names, self.meter.clone()),
             fastrand::u64(..),
         ))
+    }
+
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::config::Builder::from(&self.aws)
+            .interceptor(aws::CountCalls(self.meter.clone()))
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    }
+
+    /// The queue whose messages are worked on, and the one where they are put aside: these variables hold their URLs.
+    pub fn queue(&self, variable: &str, dead: &str) -> Result<SqsQueue, Fault> {
+        Ok(SqsQueue {
+            client: self.sqs(),
+            url: settings::required(variable)?,
+            dead_url: settings::required(dead)?,
+        })
+    }
+
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.aws)
+            .interceptor(aws::CountCalls(self.meter.clone()))
+            // An emulator serves all buckets under one host.
+            .force_path_style(aws::endpoint().is_some())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
     }
 
     /// Serves invocations until the service ends the process.

@@ -1,15 +1,18 @@
 //! A catalog file, `sku,name,price,stock[,currency]`, to products with a price and a stock.
 
-use domain::limits::TEXT_BYTES;
+use std::collections::HashMap;
+
+use domain::limits::{PRODUCTS_PER_CATALOG, TEXT_BYTES};
 use domain::money::{Currency, Money};
 use domain::order::{check_key, check_text};
 
 use crate::cells::Cells;
-use crate::code::{Refusal, Wrong};
+use crate::code::{Code, Refusal, Wrong};
 use crate::columns::{Column, Header};
 use crate::file_error::{FileCode, FileError};
+use crate::record::Found;
 use crate::rejects::Reject;
-use crate::table::{Meaning, Table};
+use crate::table::{Meaning, Step, Table, cells, reject};
 use crate::values;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,23 +42,33 @@ pub struct CatalogReader {
 impl CatalogReader {
     pub fn new(default_currency: Currency) -> CatalogReader {
         CatalogReader {
-            table: Table::new(Products { default_currency }),
+            table: Table::new(Products {
+                default_currency,
+                rows: HashMap::new(),
+            }),
         }
     }
 
-    /// Takes the next piece of the file, of any size; pushes the rows that are complete.
-    pub fn feed(&mut self, bytes: &[u8], items: &mut Vec<CatalogItem>) -> Result<(), FileError> {
-        self.table.feed(bytes, items)
+    /// Takes the next piece of the file, of any size.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.table.push(bytes);
     }
 
     /// The file has ended.
-    pub fn finish(&mut self, items: &mut Vec<CatalogItem>) -> Result<(), FileError> {
-        self.table.finish(items)
+    pub fn end(&mut self) {
+        self.table.end();
+    }
+
+    /// Reads on, by one row at most.
+    pub fn step(&mut self, items: &mut Vec<CatalogItem>) -> Result<Step, FileError> {
+        self.table.step(items)
     }
 }
 
 struct Products {
     default_currency: Currency,
+    /// In which row each SKU stands.
+    rows: HashMap<String, u64>,
 }
 
 const NEEDED: [Column; 4] = [
@@ -68,6 +81,7 @@ const NEEDED: [Column; 4] = [
 impl Meaning for Products {
     type Layout = ();
     type Item = CatalogItem;
+    type Memory = ();
 
     fn columns(&self) -> &'static [Column] {
         &[
@@ -80,7 +94,11 @@ impl Meaning for Products {
     }
 
     fn lay_out(&self, header: &Header) -> Result<(), FileError> {
-        let missing = header.missing(&NEEDED);
+        let missing: Vec<_> = NEEDED
+            .into_iter()
+            .filter(|column| !header.has(*column))
+            .map(Column::name)
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -92,17 +110,32 @@ impl Meaning for Products {
         Err(FileError::new(FileCode::MissingColumn, message))
     }
 
-    fn read(
-        &self,
-        _: &Header,
-        _: &(),
-        _row: u64,
+    fn read(&mut self, header: &Header, (): &(), found: &Found<'_>, items: &mut Vec<CatalogItem>) {
+        let place = found.place();
+        let product =
+            cells(header, found).and_then(|cells| self.product(header, place.row, &cells));
+        items.push(match product {
+            Ok(product) => CatalogItem::Product(product),
+            Err(refusal) => reject(place, refusal, found.original()).into(),
+        });
+    }
+
+    fn memory(&self) {}
+
+    fn remember(&mut self, (): ()) {}
+}
+
+impl Products {
+    fn product(
+        &mut self,
+        header: &Header,
+        row: u64,
         cells: &Cells<'_>,
-    ) -> Result<CatalogItem, Refusal> {
+    ) -> Result<CatalogRow, Refusal> {
         let currency = cells
             .read(Column::Currency, values::currency)?
             .unwrap_or(self.default_currency);
-        Ok(CatalogItem::Product(CatalogRow {
+        let product = CatalogRow {
             sku: cells.required(Column::Sku, |text| {
                 check_key("sku", text)?;
                 Ok(text.to_owned())
@@ -112,23 +145,36 @@ impl Meaning for Products {
                 Ok(text.to_owned())
             })?,
             price: cells.required(Column::UnitPrice, |text| {
-                Money::parse(text, currency).map_err(Wrong::from)
+                Ok(Money::new(values::amount(text)?, currency)?)
             })?,
             stock: cells.required(Column::Stock, values::stock)?,
-        }))
+        };
+        let refused =
+            |code, message: String| Err(Wrong::new(code, message).at(header.name(Column::Sku)));
+        if let Some(first) = self.rows.get(&product.sku) {
+            let message = format!("row {first} has this product already: which one should hold?");
+            return refused(Code::DuplicateSku, message);
+        }
+        if self.rows.len() == PRODUCTS_PER_CATALOG {
+            let message =
+                format!("more than {PRODUCTS_PER_CATALOG} products: cut it into several files");
+            return refused(Code::TooManyItems, message);
+        }
+        self.rows.insert(product.sku.clone(), row);
+        Ok(product)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::Code;
 
     fn read(file: &str) -> Result<Vec<CatalogItem>, FileError> {
         let mut reader = CatalogReader::new("USD".parse().expect("a currency"));
         let mut items = Vec::new();
-        reader.feed(file.as_bytes(), &mut items)?;
-        reader.finish(&mut items)?;
+        reader.push(file.as_bytes());
+        reader.end();
+        while reader.step(&mut items)? == Step::Row {}
         Ok(items)
     }
 
@@ -181,6 +227,20 @@ mod tests {
                 other => panic!("{row}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_product_stands_in_a_catalog_once() {
+        let items =
+            read("sku,name,price,stock\nA,Desk,1,5\nB,Lamp,1,5\nA,Desk,1,7\n").expect("a catalog");
+        let codes: Vec<_> = items
+            .iter()
+            .map(|item| match item {
+                CatalogItem::Product(_) => None,
+                CatalogItem::Reject(reject) => Some((reject.code, reject.row)),
+            })
+            .collect();
+        assert_eq!(codes, [None, None, Some((Code::DuplicateSku, 3))]);
     }
 
     #[test]

@@ -36,14 +36,11 @@ impl<'a> Cells<'a> {
 
     /// The text of a cell without surrounding blanks; nothing if the file has no such column.
     pub fn text(&self, column: Column) -> &'a str {
-        self.header
-            .index(column)
-            .and_then(|index| {
-                let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-                self.text.get(start..*self.ends.get(index)?)
-            })
-            .unwrap_or_default()
-            .trim()
+        let text = self.header.index(column).and_then(|index| {
+            let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+            self.text.get(start..*self.ends.get(index)?)
+        });
+        trimmed(text.unwrap_or_default())
     }
 
     pub fn optional(&self, column: Column) -> Option<String> {
@@ -57,11 +54,10 @@ impl<'a> Cells<'a> {
         column: Column,
         read: impl FnOnce(&'a str) -> Result<T, Wrong>,
     ) -> Result<T, Refusal> {
-        let name = self.header.name(column);
-        match self.text(column) {
-            "" => Err(Wrong::new(Code::MissingValue, format!("{name} is empty")).at(name)),
-            text => read(text).map_err(|wrong| wrong.of(name).at(name)),
-        }
+        self.read(column, read)?.ok_or_else(|| {
+            let name = self.header.name(column);
+            Wrong::new(Code::MissingValue, format!("{name} is empty")).at(name)
+        })
     }
 
     pub fn read<T>(
@@ -69,10 +65,23 @@ impl<'a> Cells<'a> {
         column: Column,
         read: impl FnOnce(&'a str) -> Result<T, Wrong>,
     ) -> Result<Option<T>, Refusal> {
-        match self.text(column) {
-            "" => Ok(None),
-            _ => self.required(column, read).map(Some),
+        let text = self.text(column);
+        if text.is_empty() {
+            return Ok(None);
         }
+        let value = read(text).map_err(|wrong| {
+            let name = self.header.name(column);
+            wrong.of(name).at(name)
+        })?;
+        Ok(Some(value))
+    }
+}
+
+/// Most cells have no blanks around them, and their first and last bytes show it.
+fn trimmed(text: &str) -> &str {
+    match (text.bytes().next(), text.bytes().next_back()) {
+        (Some(first), Some(last)) if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Code {
     /// The row has more or fewer cells than the header.
     WrongCellCount,
+    /// The row has more cells than any row may have.
+    TooManyCells,
     /// A cell is not UTF-8 text.
     NotUtf8,
     /// A quote was opened and never closed. Only the line it stands in is refused.
@@ -23,8 +25,10 @@ pub enum Code {
     TextTooLong,
     /// A text holds characters that cannot be printed.
     ControlCharacter,
-    /// Not plain digits with at most one decimal point.
+    /// Not a number in digits.
     NotAnAmount,
+    /// A number that can be read in two ways: `1,234` is a thousand or a little more than one.
+    AmbiguousAmount,
     /// More decimals than the currency has.
     AmountTooPrecise,
     AmountTooLarge,
@@ -44,11 +48,18 @@ pub enum Code {
     TooManyItems,
     /// The declared total is not the sum of the lines, and the settings ask that it be.
     TotalDiffers,
+    /// Rows of one order contradict each other: two customers, two currencies, two totals.
+    RowsDisagree,
+    /// Another row of this order was rejected, and no order is taken in part.
+    IncompleteOrder,
+    /// The SKU stands in the catalog file twice.
+    DuplicateSku,
 }
 
 impl Code {
-    pub const ALL: [Code; 19] = [
+    pub const ALL: [Code; 24] = [
         Code::WrongCellCount,
+        Code::TooManyCells,
         Code::NotUtf8,
         Code::UnclosedQuote,
         Code::RecordTooLong,
@@ -56,6 +67,7 @@ impl Code {
         Code::TextTooLong,
         Code::ControlCharacter,
         Code::NotAnAmount,
+        Code::AmbiguousAmount,
         Code::AmountTooPrecise,
         Code::AmountTooLarge,
         Code::NegativeAmount,
@@ -67,11 +79,15 @@ impl Code {
         Code::NoItems,
         Code::TooManyItems,
         Code::TotalDiffers,
+        Code::RowsDisagree,
+        Code::IncompleteOrder,
+        Code::DuplicateSku,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Code::WrongCellCount => "wrong_cell_count",
+            Code::TooManyCells => "too_many_cells",
             Code::NotUtf8 => "not_utf8",
             Code::UnclosedQuote => "unclosed_quote",
             Code::RecordTooLong => "record_too_long",
@@ -79,6 +95,7 @@ impl Code {
             Code::TextTooLong => "text_too_long",
             Code::ControlCharacter => "control_character",
             Code::NotAnAmount => "not_an_amount",
+            Code::AmbiguousAmount => "ambiguous_amount",
             Code::AmountTooPrecise => "amount_too_precise",
             Code::AmountTooLarge => "amount_too_large",
             Code::NegativeAmount => "negative_amount",
@@ -90,6 +107,9 @@ impl Code {
             Code::NoItems => "no_items",
             Code::TooManyItems => "too_many_items",
             Code::TotalDiffers => "total_differs",
+            Code::RowsDisagree => "rows_disagree",
+            Code::IncompleteOrder => "incomplete_order",
+            Code::DuplicateSku => "duplicate_sku",
         }
     }
 }
@@ -135,7 +155,7 @@ impl From<MoneyError> for Wrong {
 impl From<OrderError> for Wrong {
     fn from(error: OrderError) -> Wrong {
         let code = match &error {
-            OrderError::Empty(_) => Code::MissingValue,
+            OrderError::Empty(_) | OrderError::NoPrice => Code::MissingValue,
             OrderError::TooLong { .. } => Code::TextTooLong,
             OrderError::ControlCharacter(_) => Code::ControlCharacter,
             OrderError::NoLines => Code::NoItems,

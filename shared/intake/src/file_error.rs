@@ -1,4 +1,4 @@
-//! Why a file as a whole cannot be taken. Nothing of such a file is imported.
+//! Why a file as a whole cannot be taken.
 
 use std::fmt;
 
@@ -15,18 +15,38 @@ pub enum FileCode {
     MissingColumn,
     /// Two columns of the header mean the same.
     DuplicateColumn,
+    /// The header has more columns than a row may have cells.
+    TooManyColumns,
     /// A header, and no row under it.
     NoRows,
+    /// The file, or what it expands to, is longer than a file may be.
+    FileTooLarge,
+    /// A compressed file that is damaged or cut off.
+    BrokenGzip,
 }
 
 impl FileCode {
+    pub const ALL: [FileCode; 8] = [
+        FileCode::EmptyFile,
+        FileCode::NotCsv,
+        FileCode::MissingColumn,
+        FileCode::DuplicateColumn,
+        FileCode::TooManyColumns,
+        FileCode::NoRows,
+        FileCode::FileTooLarge,
+        FileCode::BrokenGzip,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             FileCode::EmptyFile => "empty_file",
             FileCode::NotCsv => "not_csv",
             FileCode::MissingColumn => "missing_column",
             FileCode::DuplicateColumn => "duplicate_column",
+            FileCode::TooManyColumns => "too_many_columns",
             FileCode::NoRows => "no_rows",
+            FileCode::FileTooLarge => "file_too_large",
+            FileCode::BrokenGzip => "broken_gzip",
         }
     }
 }
@@ -43,6 +63,13 @@ impl FileError {
             code,
             message: message.into(),
         }
+    }
+
+    /// For a file whose size says enough.
+    pub fn too_large(bytes: u64) -> FileError {
+        let limit = domain::limits::FILE_BYTES;
+        let message = format!("{bytes} bytes are more than {limit}: cut it into several files");
+        FileError::new(FileCode::FileTooLarge, message)
     }
 }
 

@@ -1,33 +1,94 @@
-//! One row of an order file to one order and the contact data that came along.
+//! One row of an order file to what it asks for: an order, or a line of one.
 
+use domain::ids;
 use domain::order::{Contact, Draft, Line, Order, check_contact};
+use rust_decimal::Decimal;
 
 use crate::cells::Cells;
-use crate::code::Refusal;
+use crate::code::{Code, Refusal, Wrong};
 use crate::columns::{Column, Header};
-use crate::items;
+use crate::items::{self, Items};
+use crate::layout::{Layout, Lines};
 use crate::reader::Settings;
-use crate::shape::Shape;
-use crate::values;
+use crate::values::{self, Currencies};
+
+/// What names an order that has no id.
+#[derive(Clone, Copy)]
+pub(crate) struct Naming<'a> {
+    pub row: u64,
+    pub content: &'a str,
+}
+
+pub(crate) struct Asked {
+    pub draft: Draft,
+    pub contact: Contact,
+}
+
+impl Asked {
+    pub fn order(self, header: &Header, settings: &Settings) -> Result<(Order, Contact), Refusal> {
+        let order = Order::new(self.draft, settings.total_policy);
+        Ok((order.map_err(|error| header.refuse(error))?, self.contact))
+    }
+}
 
 pub(crate) fn read(
     header: &Header,
-    shape: Shape,
-    row: u64,
+    layout: &Layout,
+    naming: Naming<'_>,
     cells: &Cells<'_>,
-    settings: &Settings,
-) -> Result<(Order, Contact), Refusal> {
-    let order_id = cells.required(Column::OrderId, |text| Ok(text.to_owned()))?;
-    let customer_id = cells.required(Column::CustomerId, |text| Ok(text.to_owned()))?;
-    let currency = cells.read(Column::Currency, values::currency)?;
-    let lines = match shape {
-        Shape::OneSku => vec![Line {
-            sku: cells.required(Column::Sku, |text| Ok(text.to_owned()))?,
-            quantity: cells.required(Column::Quantity, values::quantity)?,
-            unit_price: cells.required(Column::UnitPrice, values::amount)?,
-        }],
-        Shape::ItemsJson => cells.required(Column::Items, items::read)?,
+    currencies: &mut Currencies,
+) -> Result<Asked, Refusal> {
+    let own = |text: &str| Ok(text.to_owned());
+    let order_id = if layout.has_order_id {
+        cells.required(Column::OrderId, own)?
+    } else {
+        ids::order_id(naming.content, naming.row)
     };
+    let customer_id = if layout.has_customer_id {
+        cells.required(Column::CustomerId, own)?
+    } else {
+        cells.required(Column::Email, |email| Ok(ids::customer_id(email)))?
+    };
+    let currency = cells
+        .read(Column::Currency, |code| currencies.read(code))?
+        .unwrap_or(currencies.default);
+    let in_cents = |column: Column| matches!(column, Column::UnitPriceCents | Column::TotalCents);
+    let amount = |column: Column| {
+        move |text: &str| {
+            if in_cents(column) {
+                values::cents(text, currency)
+            } else {
+                values::amount(text)
+            }
+        }
+    };
+    let items = match layout.lines {
+        Lines::Items => {
+            let in_cents = layout.total.is_some_and(in_cents);
+            cells.required(Column::Items, |text| items::read(text, currency, in_cents))?
+        }
+        Lines::Row { sku, price, .. } => Items {
+            unpriced: price.is_none(),
+            lines: vec![Line {
+                sku: cells.required(sku, own)?,
+                quantity: cells.required(Column::Quantity, values::quantity)?,
+                unit_price: match price {
+                    None => Decimal::ZERO,
+                    Some(price) => cells.required(price, amount(price))?,
+                },
+            }],
+        },
+    };
+    let mut declared_total = match layout.total {
+        None => None,
+        Some(total) => cells.read(total, amount(total))?,
+    };
+    if let (Lines::Row { joined: true, .. }, Some(Column::LineTotal), None) =
+        (layout.lines, layout.total, declared_total)
+    {
+        // The lines' totals make the order's: one that is not said is what it comes to.
+        declared_total = Some(line_total(header, &items)?);
+    }
     let contact = Contact {
         customer_id: customer_id.clone(),
         name: cells.optional(Column::CustomerName),
@@ -38,15 +99,31 @@ pub(crate) fn read(
     check_contact(&contact).map_err(|error| header.refuse(error))?;
     let draft = Draft {
         order_id,
-        row,
+        row: naming.row,
         customer_id,
-        currency: currency.unwrap_or(settings.default_currency),
-        declared_total: cells.read(Column::Total, values::amount)?,
-        lines,
+        currency,
+        declared_total,
+        lines: items.lines,
+        priced_by_catalog: items.unpriced,
         ordered_at: cells.read(Column::OrderDate, values::date)?,
     };
-    let order = Order::new(draft, settings.total_policy).map_err(|error| header.refuse(error))?;
-    Ok((order, contact))
+    Ok(Asked { draft, contact })
+}
+
+fn line_total(header: &Header, items: &Items) -> Result<Decimal, Refusal> {
+    let name = header.name(Column::LineTotal);
+    let refused = |code, message: &str| Wrong::new(code, message).at(name);
+    if items.unpriced {
+        return Err(refused(Code::MissingValue, "neither a price nor a total"));
+    }
+    items
+        .lines
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, line| {
+            let amount = line.unit_price.checked_mul(line.quantity.into())?;
+            sum.checked_add(amount)
+        })
+        .ok_or_else(|| refused(Code::AmountTooLarge, "the amount is too large"))
 }
 
 #[cfg(test)]
@@ -86,7 +163,7 @@ mod tests {
     fn every_column_finds_its_field() {
         let header = " Qty,PRICE,sku,Order ID,customer_id,Email,phone,\"Shipping Address\",name,currency,date,Total,x";
         let line = " 2 , 9.90,A-1, O-1 ,C-1,a@example.com,+1 555,\"1 Main St\nTown\",Ada,eur,2026-01-31,19.79,y";
-        let Row::Order { order, contact } = row(settings(), header, line) else {
+        let Row::Order { order, contact, .. } = row(settings(), header, line) else {
             panic!("{line} was rejected");
         };
         assert_eq!(
@@ -117,7 +194,7 @@ mod tests {
     fn empty_optional_cells_say_nothing() {
         let header = "order_id,customer_id,items,total,currency,order_date,customer_name,email,phone,address";
         let line = "O-1,C-1,\"[{\"\"sku\"\":\"\"A\"\",\"\"qty\"\":1,\"\"price\"\":5}]\",, ,,,,,  ";
-        let Row::Order { order, contact } = row(settings(), header, line) else {
+        let Row::Order { order, contact, .. } = row(settings(), header, line) else {
             panic!("{line} was rejected");
         };
         assert!(contact.is_empty());
@@ -141,7 +218,7 @@ mod tests {
             ("O,C,A,1.0,1,,", Code::BadQuantity, "qty"),
             ("O,C,A,1000001,1,,", Code::BadQuantity, "qty"),
             ("O,C,A,1,1e3,,", Code::NotAnAmount, "price"),
-            ("O,C,A,1,\"1,50\",,", Code::NotAnAmount, "price"),
+            ("O,C,A,1,\"1,500\",,", Code::AmbiguousAmount, "price"),
             ("O,C,A,1,12.345,,", Code::AmountTooPrecise, "price"),
             ("O,C,A,1,12.5,JPY,", Code::AmountTooPrecise, "price"),
             ("O,C,A,1,-1,,", Code::NegativeAmount, "price"),
@@ -168,7 +245,7 @@ mod tests {
                 column,
             );
         }
-        let header = "order_id,customer_id,sku,qty,price,Mail,email";
+        let header = "order_id,customer_id,sku,qty,price,Note,email";
         refused(
             settings(),
             header,
@@ -268,7 +345,7 @@ mod tests {
             let read = read_file(settings(), file.chunks(7)).expect("a file of orders");
             prop_assert_eq!(read.len(), rows.len());
             for (row, (order_id, customer_id, sku, quantity, cents)) in read.iter().zip(&rows) {
-                let Row::Order { order, contact } = row else {
+                let Row::Order { order, contact, .. } = row else {
                     return Err(TestCaseError::fail(format!("{row:?}")));
                 };
                 prop_assert_eq!((&order.order_id, &order.customer_id), (order_id, customer_id));

@@ -1,5 +1,6 @@
 //! The rows that were refused, and the file in which people find them.
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::code::Code;
@@ -24,7 +25,8 @@ pub fn write_header(out: impl io::Write) -> io::Result<()> {
     file.flush()
 }
 
-/// Appends rows. The original goes out byte for byte, so the file may be no more UTF-8 than the one it reports on.
+/// Appends rows. The original goes out byte for byte, so the file may be no more UTF-8 than the one it reports on. What
+/// a spreadsheet would run is marked as text: see [`as_text`].
 pub fn write(rejects: &[Reject], out: impl io::Write) -> io::Result<()> {
     let mut file = csv::Writer::from_writer(out);
     for reject in rejects {
@@ -32,12 +34,55 @@ pub fn write(rejects: &[Reject], out: impl io::Write) -> io::Result<()> {
             reject.line.to_string().as_bytes(),
             reject.row.to_string().as_bytes(),
             reject.code.as_str().as_bytes(),
-            reject.column.as_bytes(),
-            reject.message.as_bytes(),
-            &reject.original,
+            &as_text(reject.column.as_bytes()),
+            &as_text(reject.message.as_bytes()),
+            &as_text(&reject.original),
         ])?;
     }
     file.flush()
+}
+
+/// A row of such a file, with the marks taken off again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub line: u64,
+    pub row: u64,
+    pub code: String,
+    pub column: String,
+    pub message: String,
+    pub original: Vec<u8>,
+}
+
+pub fn read(file: impl io::Read) -> impl Iterator<Item = io::Result<Listed>> {
+    let records = csv::Reader::from_reader(file).into_byte_records();
+    records.map(|record| {
+        let record = record?;
+        let cell = |index: usize| record.get(index).unwrap_or_default();
+        let text = |index| String::from_utf8_lossy(unmarked(cell(index))).into_owned();
+        Ok(Listed {
+            line: text(0).parse().unwrap_or_default(),
+            row: text(1).parse().unwrap_or_default(),
+            code: text(2),
+            column: text(3),
+            message: text(4),
+            original: unmarked(cell(5)).to_vec(),
+        })
+    })
+}
+
+/// A cell that begins like a formula gets an apostrophe in front, and so does one that begins with an apostrophe: what
+/// was added can be told from what was there.
+fn as_text(cell: &[u8]) -> Cow<'_, [u8]> {
+    match cell.first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\'') => {
+            Cow::Owned([&b"'"[..], cell].concat())
+        }
+        _ => Cow::Borrowed(cell),
+    }
+}
+
+fn unmarked(cell: &[u8]) -> &[u8] {
+    cell.strip_prefix(b"'").unwrap_or(cell)
 }
 
 #[cfg(test)]
@@ -66,17 +111,41 @@ mod tests {
             write(one, &mut file)?;
             write(other, &mut file)?;
 
-            let mut reader = csv::Reader::from_reader(file.as_slice());
-            prop_assert_eq!(reader.byte_headers()?, &vec!["line", "row", "code", "column", "message", "original"]);
-            let records = reader.byte_records().collect::<Result<Vec<_>, _>>()?;
-            prop_assert_eq!(records.len(), rejects.len());
-            for (record, reject) in records.iter().zip(&rejects) {
-                let line = reject.line.to_string();
-                prop_assert_eq!(&record[0], line.as_bytes());
-                prop_assert_eq!(&record[2], &b"not_utf8"[..]);
-                prop_assert_eq!(&record[3], reject.column.as_bytes());
-                prop_assert_eq!(&record[5], &reject.original[..]);
+            prop_assert!(file.starts_with(b"line,row,code,column,message,original\n"));
+            let listed = read(file.as_slice()).collect::<Result<Vec<_>, _>>()?;
+            prop_assert_eq!(listed.len(), rejects.len());
+            for (listed, reject) in listed.iter().zip(&rejects) {
+                prop_assert_eq!((listed.line, listed.row), (reject.line, reject.row));
+                prop_assert_eq!(listed.code.as_str(), reject.code.as_str());
+                prop_assert_eq!((&listed.column, &listed.message), (&reject.column, &reject.message));
+                prop_assert_eq!(&listed.original, &reject.original);
             }
+        }
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_where_people_open_it() {
+        for (original, expected) in [
+            ("=1+1,a", "\"'=1+1,a\""),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("'quoted'", "''quoted'"),
+            ("O-1,=1", "\"O-1,=1\""),
+        ] {
+            let reject = Reject {
+                line: 2,
+                row: 1,
+                code: Code::BadItems,
+                column: "=cmd".to_owned(),
+                message: "m".to_owned(),
+                original: original.as_bytes().to_vec(),
+            };
+            let mut file = Vec::new();
+            write(&[reject], &mut file).expect("memory");
+            let file = String::from_utf8(file).expect("text");
+            assert_eq!(file, format!("2,1,bad_items,'=cmd,m,{expected}\n"));
         }
     }
 }

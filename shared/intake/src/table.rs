@@ -1,137 +1,323 @@
 //! A header and the rows under it, whatever the rows mean: the loop that order files and catalogs share.
+//!
+//! Bytes are pushed, and pulled out again as rows, one step at a time. Between two steps the reader knows where it is,
+//! and another one can go on from there.
+
+use domain::ids::ContentHash;
+use domain::limits::ROW_BYTES;
+use serde::{Deserialize, Serialize};
 
 use crate::cells::Cells;
 use crate::code::{Code, Refusal, Wrong};
 use crate::columns::{Column, Header};
+use crate::decoder::Decoder;
 use crate::file_error::{FileCode, FileError};
-use crate::record::{Found, Place};
+use crate::head;
+use crate::parser::Parser;
+use crate::record::{self, Found, Place};
 use crate::rejects::Reject;
-use crate::splitter::{MAX_RECORD_BYTES, Splitter};
-
-/// Bytes that are copied and searched at a time, so that a file handed over whole is not kept whole.
-const PIECE_BYTES: usize = 64 * 1024;
+use crate::splitter::Splitter;
 
 /// What the rows of a file mean.
 pub(crate) trait Meaning {
     /// What the header settles for all rows.
     type Layout;
     type Item: From<Reject>;
+    /// What has to be remembered of the rows before a mark.
+    type Memory: Clone;
 
     /// The columns to look for.
     fn columns(&self) -> &'static [Column];
 
     fn lay_out(&self, header: &Header) -> Result<Self::Layout, FileError>;
 
+    /// The column that may be the rest of its line.
+    fn rest(&self, _header: &Header) -> Option<usize> {
+        None
+    }
+
+    /// Whether rows can be read only when the content of the whole file has a name.
+    fn needs_content(&self, _layout: &Self::Layout) -> bool {
+        false
+    }
+
     fn read(
-        &self,
+        &mut self,
         header: &Header,
         layout: &Self::Layout,
-        row: u64,
-        cells: &Cells<'_>,
-    ) -> Result<Self::Item, Refusal>;
+        found: &Found<'_>,
+        items: &mut Vec<Self::Item>,
+    );
+
+    /// The file has ended.
+    fn end(&mut self, _header: &Header, _items: &mut Vec<Self::Item>) {}
+
+    /// The first row of which nothing was handed out yet, if it is not the next one.
+    fn held_back(&self) -> Option<Place> {
+        None
+    }
+
+    fn memory(&self) -> Self::Memory;
+
+    fn remember(&mut self, memory: Self::Memory);
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A row was read. Often it is handed out at once, sometimes only together with later ones.
+    Row,
+    /// Nothing more can be read before the next piece is pushed.
+    More,
+    Over(End),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Rows,
+    /// No row was read. The orders of this file are named by its content: read it again, with this name.
+    Content(String),
+}
+
+/// Where a reader is between two steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark<T> {
+    #[serde(flatten)]
+    pub at: record::Mark,
+    #[serde(flatten)]
+    pub memory: T,
 }
 
 pub(crate) struct Table<M: Meaning> {
     meaning: M,
-    splitter: Splitter,
+    decoder: Decoder,
+    /// The last piece was pushed, and the last row was read.
+    ended: bool,
+    over: bool,
     state: State<M::Layout>,
+    /// As it stands in the file.
+    header: Option<Vec<u8>>,
+    /// Of all text so far, until the header says that nobody needs it.
+    hash: Option<ContentHash>,
+    resume: Option<record::Mark>,
+    /// Bytes of text that were read by an earlier reader, and are still to come.
+    skip: u64,
 }
 
 enum State<L> {
-    Start,
-    Rows(Header, L),
+    Head(Vec<u8>),
+    Rows(Box<Rows<L>>),
+    /// The file is not read, only its content named.
+    Naming,
     Refused(FileError),
+}
+
+struct Rows<L> {
+    header: Header,
+    layout: L,
+    splitter: Splitter,
 }
 
 impl<M: Meaning> Table<M> {
     pub fn new(meaning: M) -> Table<M> {
         Table {
             meaning,
-            splitter: Splitter::new(),
-            state: State::Start,
+            decoder: Decoder::new(),
+            ended: false,
+            over: false,
+            state: State::Head(Vec::new()),
+            header: None,
+            hash: Some(ContentHash::default()),
+            resume: None,
+            skip: 0,
         }
     }
 
-    pub fn feed(&mut self, bytes: &[u8], items: &mut Vec<M::Item>) -> Result<(), FileError> {
-        for piece in bytes.chunks(PIECE_BYTES) {
-            self.splitter.push(piece);
-            self.read_found(items)?;
-        }
-        Ok(())
+    /// Goes on where another reader of this file was. To be called before the first piece, which is the file's first.
+    pub fn resume(&mut self, mark: Mark<M::Memory>) {
+        self.resume = Some(mark.at);
+        self.meaning.remember(mark.memory);
     }
 
-    pub fn finish(&mut self, items: &mut Vec<M::Item>) -> Result<(), FileError> {
-        self.splitter.finish();
-        self.read_found(items)?;
-        match (&self.state, self.splitter.records()) {
-            (State::Start, _) => Err(FileError::new(FileCode::EmptyFile, "the file is empty")),
-            (State::Rows(..), 0 | 1) => Err(FileError::new(
-                FileCode::NoRows,
-                "a header, and no row under it",
-            )),
-            _ => Ok(()),
-        }
+    /// Takes the next piece of the file, of any size.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.decoder.push(bytes);
     }
 
-    fn read_found(&mut self, items: &mut Vec<M::Item>) -> Result<(), FileError> {
-        if let State::Refused(error) = &self.state {
-            return Err(error.clone());
+    /// The file has ended.
+    pub fn end(&mut self) {
+        self.ended = true;
+        self.decoder.end();
+    }
+
+    /// Where in the file the next piece may start, if much of it is to be skipped: the caller may ask for less, or
+    /// push the whole. After this call, the next piece has to start there.
+    pub fn jump(&mut self) -> Option<u64> {
+        let offset = self.resume?.place.offset;
+        if self.skip == 0 || !self.decoder.is_plain() {
+            return None;
         }
-        while let Some(found) = self.splitter.next() {
-            match &self.state {
-                State::Rows(header, layout) => {
-                    items.push(read_row(&self.meaning, header, layout, found));
-                }
-                State::Start | State::Refused(_) => match open(&self.meaning, found) {
-                    Ok((header, layout)) => self.state = State::Rows(header, layout),
-                    Err(error) => {
-                        self.state = State::Refused(error.clone());
-                        return Err(error);
+        self.skip = 0;
+        self.decoder.jump(offset);
+        Some(offset)
+    }
+
+    /// After an error, every further step is that error: nothing more may be read of such a file.
+    pub fn step(&mut self, items: &mut Vec<M::Item>) -> Result<Step, FileError> {
+        let step = self.try_step(items);
+        if let Err(error) = &step {
+            self.state = State::Refused(error.clone());
+        }
+        step
+    }
+
+    /// Where it is: nothing before the header is known.
+    pub fn mark(&mut self) -> Option<Mark<M::Memory>> {
+        let State::Rows(rows) = &mut self.state else {
+            return None;
+        };
+        let at = match self.meaning.held_back() {
+            None => rows.splitter.mark(),
+            Some(place) => record::Mark {
+                place,
+                ..record::Mark::default()
+            },
+        };
+        let memory = self.meaning.memory();
+        Some(Mark { at, memory })
+    }
+
+    /// The header as it stands in the file, once it is known.
+    pub fn header(&self) -> Option<&[u8]> {
+        self.header.as_deref()
+    }
+
+    fn try_step(&mut self, items: &mut Vec<M::Item>) -> Result<Step, FileError> {
+        loop {
+            match &mut self.state {
+                State::Refused(error) => return Err(error.clone()),
+                State::Naming => {
+                    let mut text = Vec::new();
+                    let went_on = self.decoder.next(&mut text)?;
+                    if let Some(hash) = &mut self.hash {
+                        hash.update(&text);
                     }
-                },
+                    if !went_on && self.ended {
+                        let name = self.hash.take().unwrap_or_default().name();
+                        return Ok(Step::Over(End::Content(name)));
+                    } else if !went_on {
+                        return Ok(Step::More);
+                    }
+                }
+                State::Head(head) => {
+                    let before = head.len();
+                    let went_on = self.decoder.next(head)?;
+                    let news = &head[before..];
+                    if let Some(hash) = &mut self.hash {
+                        hash.update(news);
+                    }
+                    let ended = self.ended && !went_on;
+                    let enough = news.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+                    if ended || enough || head.len() >= ROW_BYTES {
+                        let head = std::mem::take(head);
+                        self.open(head, ended)?;
+                    } else if !went_on {
+                        return Ok(Step::More);
+                    }
+                }
+                State::Rows(rows) => {
+                    let Rows {
+                        header,
+                        layout,
+                        splitter,
+                    } = rows.as_mut();
+                    if self.over {
+                        return Ok(Step::Over(End::Rows));
+                    }
+                    if let Some(found) = splitter.next() {
+                        self.meaning.read(header, layout, &found, items);
+                        return Ok(Step::Row);
+                    }
+                    let room = splitter.room();
+                    let before = room.len();
+                    if self.decoder.next(room)? {
+                        let skipped = self.skip.min((room.len() - before) as u64);
+                        self.skip -= skipped;
+                        // It fits: it is no longer than what is in memory.
+                        room.drain(before..before + skipped as usize);
+                    } else if !self.ended {
+                        return Ok(Step::More);
+                    } else if splitter.finish() {
+                        // There may be a last record without a line end.
+                    } else if splitter.records() <= 1 {
+                        let message = "a header, and no row under it";
+                        return Err(FileError::new(FileCode::NoRows, message));
+                    } else {
+                        self.meaning.end(header, items);
+                        self.over = true;
+                        return Ok(Step::Row);
+                    }
+                }
             }
         }
+    }
+
+    /// Reads the header, if it is there as a whole.
+    fn open(&mut self, text: Vec<u8>, ended: bool) -> Result<(), FileError> {
+        let Some(head) = head::read(&text, ended, self.meaning.columns())? else {
+            self.state = State::Head(text);
+            return Ok(());
+        };
+        let layout = self.meaning.lay_out(&head.header)?;
+        self.header = Some(head.original);
+        if self.meaning.needs_content(&layout) {
+            self.state = State::Naming;
+            return Ok(());
+        }
+        self.hash = None;
+        let parser = Parser::new(head.delimiter, self.meaning.rest(&head.header));
+        let splitter = match self.resume {
+            None => {
+                let mut splitter = Splitter::new(parser);
+                splitter.push(&text);
+                // The header itself.
+                splitter.next();
+                splitter
+            }
+            Some(mark) => {
+                let mut splitter = Splitter::resumed(parser, mark);
+                let offset = usize::try_from(mark.place.offset).unwrap_or(usize::MAX);
+                splitter.push(text.get(offset..).unwrap_or_default());
+                self.skip = mark.place.offset.saturating_sub(text.len() as u64);
+                splitter
+            }
+        };
+        self.state = State::Rows(Box::new(Rows {
+            header: head.header,
+            layout,
+            splitter,
+        }));
         Ok(())
     }
 }
 
-fn open<M: Meaning>(meaning: &M, found: Found<'_>) -> Result<(Header, M::Layout), FileError> {
-    let Found::Record(record) = found else {
-        let message = "the first line is not the header of a CSV file: it never ends";
-        return Err(FileError::new(FileCode::NotCsv, message));
-    };
-    let header = Header::read(&record, meaning.columns())?;
-    let layout = meaning.lay_out(&header)?;
-    Ok((header, layout))
-}
-
-fn read_row<M: Meaning>(
-    meaning: &M,
-    header: &Header,
-    layout: &M::Layout,
-    found: Found<'_>,
-) -> M::Item {
+/// The cells of a record, or why it has none that could be read.
+pub(crate) fn cells<'a>(header: &'a Header, found: &Found<'a>) -> Result<Cells<'a>, Refusal> {
     match found {
-        Found::Record(record) => Cells::new(header, &record)
-            .and_then(|cells| meaning.read(header, layout, record.place.row, &cells))
-            .unwrap_or_else(|refusal| reject(record.place, refusal, record.original).into()),
-        Found::Broken {
-            place,
-            code,
-            original,
-        } => {
+        Found::Record(record) => Cells::new(header, record),
+        Found::Broken { code, .. } => {
             let message = match code {
                 Code::RecordTooLong => {
-                    format!("the line is longer than {MAX_RECORD_BYTES} bytes; here is its start")
+                    format!("the line is longer than {ROW_BYTES} bytes; here is its start")
                 }
                 _ => "a quote is opened and never closed".to_owned(),
             };
-            reject(place, Wrong::new(code, message).at(""), original).into()
+            Err(Wrong::new(*code, message).at(""))
         }
     }
 }
 
-fn reject(place: Place, refusal: Refusal, original: &[u8]) -> Reject {
+pub(crate) fn reject(place: Place, refusal: Refusal, original: &[u8]) -> Reject {
     Reject {
         line: place.line,
         row: place.row,

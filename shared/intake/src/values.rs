@@ -1,17 +1,52 @@
 //! Texts to values. Strict: what would need guessing is refused, because a guess about money or stock is a wrong book.
 
-use domain::money::{Currency, parse_decimal};
+use domain::limits::UNITS_IN_STOCK;
+use domain::money::Currency;
 use jiff::civil;
 use rust_decimal::Decimal;
 
 use crate::code::{Code, Wrong};
 
-pub(crate) fn amount(text: &str) -> Result<Decimal, Wrong> {
-    Ok(parse_decimal(text)?)
+pub(crate) use crate::amounts::read as amount;
+
+/// Whole hundredths, or whatever the smallest unit of the currency is.
+pub(crate) fn cents(text: &str, currency: Currency) -> Result<Decimal, Wrong> {
+    let cents: i64 = digits(text).ok_or_else(|| {
+        let message = format!("{:?} is not a whole number of cents", shown(text));
+        Wrong::new(Code::NotAnAmount, message)
+    })?;
+    Ok(Decimal::new(cents, currency.scale()))
 }
 
 pub(crate) fn currency(code: &str) -> Result<Currency, Wrong> {
     Ok(code.parse::<Currency>()?)
+}
+
+/// The currencies that the rows of a file name. Nearly always it is one, so the last of them is remembered.
+pub(crate) struct Currencies {
+    /// For rows that name none.
+    pub default: Currency,
+    last: Option<(String, Currency)>,
+}
+
+impl Currencies {
+    pub fn new(default: Currency) -> Currencies {
+        Currencies {
+            default,
+            last: None,
+        }
+    }
+
+    pub fn read(&mut self, code: &str) -> Result<Currency, Wrong> {
+        match &self.last {
+            Some((last, currency)) if last == code => Ok(*currency),
+            _ => {
+                let currency = currency(code)?;
+                self.last = Some((code.to_owned(), currency));
+                Ok(currency)
+            }
+        }
+    }
 }
 
 pub(crate) fn quantity(text: &str) -> Result<u32, Wrong> {
@@ -25,7 +60,8 @@ pub(crate) fn quantity(text: &str) -> Result<u32, Wrong> {
 }
 
 pub(crate) fn stock(text: &str) -> Result<u64, Wrong> {
-    digits(text).ok_or_else(|| {
+    let units = digits(text).filter(|units| *units <= UNITS_IN_STOCK);
+    units.ok_or_else(|| {
         Wrong::new(
             Code::BadStock,
             format!("{:?} is not a whole number of units", shown(text)),
@@ -33,36 +69,63 @@ pub(crate) fn stock(text: &str) -> Result<u64, Wrong> {
     })
 }
 
-/// A day, or a day and a time to the second, kept as it is written.
+/// A day, or a day and a time, with or without an offset, kept as it is written.
 pub(crate) fn date(text: &str) -> Result<String, Wrong> {
-    match civil_date(text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err(Wrong::new(
-            Code::BadDate,
-            format!(
-                "{:?} is neither YYYY-MM-DD nor YYYY-MM-DD HH:MM:SS",
-                shown(text)
-            ),
-        )),
+    if is_date(text) {
+        return Ok(text.to_owned());
+    }
+    let message = format!(
+        "{:?} is no day like 2026-03-01 or 2026-03-01 09:30:00",
+        shown(text)
+    );
+    Err(Wrong::new(Code::BadDate, message))
+}
+
+fn is_date(text: &str) -> bool {
+    let part = |from: usize, to: usize| digits::<i16>(text.get(from..to)?);
+    let short = |from, to| i8::try_from(part(from, to)?).ok();
+    let at = |index: usize, any: &[u8]| text.as_bytes().get(index).is_some_and(|b| any.contains(b));
+    let day = || civil::Date::new(part(0, 4)?, short(5, 7)?, short(8, 10)?).ok();
+    if !at(4, b"-") || !at(7, b"-") || day().is_none() {
+        return false;
+    }
+    let Some(time) = text.get(10..).filter(|time| !time.is_empty()) else {
+        return text.len() == 10;
+    };
+    let seconds = if at(16, b":") { short(17, 19) } else { Some(0) };
+    let clock = || civil::Time::new(short(11, 13)?, short(14, 16)?, seconds?, 0).ok();
+    if !at(10, b" T") || !at(13, b":") || clock().is_none() {
+        return false;
+    }
+    let rest = &time[if at(16, b":") { 9 } else { 6 }..];
+    is_zone(without_fraction(rest))
+}
+
+fn without_fraction(text: &str) -> &str {
+    let digits = text.strip_prefix('.').unwrap_or_default();
+    let rest = digits.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    if (1..=9).contains(&(digits.len() - rest.len())) {
+        rest
+    } else {
+        text
     }
 }
 
-fn civil_date(text: &str) -> Option<civil::DateTime> {
-    let part = |from: usize, to: usize| digits::<i16>(text.get(from..to)?);
-    let short = |from, to| i8::try_from(part(from, to)?).ok();
-    let separated = |at: usize, by: &[u8]| text.as_bytes().get(at).is_some_and(|b| by.contains(b));
-    if !separated(4, b"-") || !separated(7, b"-") {
-        return None;
-    }
-    let date = civil::Date::new(part(0, 4)?, short(5, 7)?, short(8, 10)?).ok()?;
-    let time = match text.len() {
-        10 => civil::Time::midnight(),
-        19 if separated(10, b" T") && separated(13, b":") && separated(16, b":") => {
-            civil::Time::new(short(11, 13)?, short(14, 16)?, short(17, 19)?, 0).ok()?
-        }
-        _ => return None,
+fn is_zone(text: &str) -> bool {
+    let Some(offset) = text.strip_prefix(['+', '-']) else {
+        return matches!(text, "" | "Z");
     };
-    Some(date.to_datetime(time))
+    let (hours, minutes) = match offset.len() {
+        5 if offset.as_bytes()[2] == b':' => (offset.get(..2), offset.get(3..)),
+        4 => (offset.get(..2), offset.get(2..)),
+        2 => (Some(offset), Some("00")),
+        _ => return false,
+    };
+    let below = |text: Option<&str>, limit: u8| {
+        text.and_then(digits::<u8>)
+            .is_some_and(|number| number < limit)
+    };
+    below(hours, 24) && below(minutes, 60)
 }
 
 /// Digits only: `parse` alone would take a sign as well.
@@ -85,12 +148,19 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_date_is_a_day_of_the_calendar_in_one_of_two_spellings() {
+    fn a_date_is_a_day_of_the_calendar_with_or_without_a_time() {
         for text in [
             "2025-11-10",
             "2024-02-29",
             "2025-11-10 10:15:23",
             "2025-11-10T23:59:59",
+            "2025-11-10 10:15",
+            "2025-11-10T10:15:23Z",
+            "2025-11-10T10:15Z",
+            "2025-11-10T10:15:23.123456Z",
+            "2025-11-10T10:15:23+01:00",
+            "2025-11-10T10:15:23.5-0330",
+            "2025-11-10 10:15:23+01",
         ] {
             assert_eq!(date(text), Ok(text.to_owned()));
         }
@@ -102,8 +172,17 @@ mod tests {
             "10/11/2025",
             "2025-11-10 24:00:00",
             "2025-11-10 23:59:60",
-            "2025-11-10 10:15",
-            "2025-11-10T10:15:23Z",
+            "2025-11-10 10",
+            "2025-11-10 10:15:",
+            "2025-11-10 10:15:2",
+            "2025-11-10 10:60",
+            "2025-11-10T10:15:23z",
+            "2025-11-10T10:15:23.Z",
+            "2025-11-10T10:15:23.1234567891Z",
+            "2025-11-10T10:15:23+1:00",
+            "2025-11-10T10:15:23+24:00",
+            "2025-11-10T10:15:23 Europe/Berlin",
+            "2025-11-10T10:15:23+0\u{e9}0",
             "2025-11-10x10:15:23",
             "+025-11-10",
             "2025-11-1é",
@@ -135,7 +214,14 @@ mod tests {
         ] {
             assert!(quantity(text).is_err(), "{text:?}");
         }
-        for text in ["-1", "+1", "1.0", "many", "99999999999999999999999"] {
+        for text in [
+            "-1",
+            "+1",
+            "1.0",
+            "many",
+            "1000000000001",
+            "99999999999999999999999",
+        ] {
             assert!(stock(text).is_err(), "{text:?}");
         }
     }

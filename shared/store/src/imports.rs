@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::item::{item, record};
-use crate::ops::{Change, Condition, Key, Write, number, text};
+use crate::ops::{Change, Condition, Key, Value, Write, number, text};
 use crate::retry::Store;
 use crate::schema::Table;
 
@@ -18,19 +18,70 @@ pub struct ImportRecord {
     pub bucket: String,
     pub key: String,
     pub version: String,
+    pub etag: String,
     pub size: u64,
     /// What the file is read with. Kept, so that reading it again, even after a deployment, gives the same orders.
     pub default_currency: Currency,
     pub total_policy: TotalPolicy,
     pub stage: Stage,
-    pub rows: u64,
-    pub rejected: u64,
+    /// The name of its content, where orders are named by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// What was read of the file. It runs ahead of what was sent.
+    #[serde(flatten)]
+    pub read: Read,
+    /// Up to here every batch was sent, and a run of the reader may go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// The run that reads the file, and until when it may be believed to live.
+    pub lease_run: String,
+    pub lease_until_ms: u64,
     /// Why the file as a whole could not be taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,
+}
+
+/// Rows of a file so far, and bytes of its text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read {
+    pub rows: u64,
+    pub rejected: u64,
+    /// Rows that continue the order of the row above them.
+    pub continued: u64,
+    pub offset: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    #[serde(flatten)]
+    pub read: Read,
+    /// The number of the next batch.
+    pub batches: u32,
+    /// Where the reader was, in its own words.
+    pub mark: String,
+}
+
+/// Who reads a file: one run at a time. A run that lost its lease to another one may change nothing more.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease<'a> {
+    pub import_id: &'a str,
+    /// Drawn anew for every run.
+    pub run: &'a str,
+}
+
+/// What a run that wants to read a file finds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Taken {
+    Mine(Box<ImportRecord>),
+    /// The file was read to its end, or cannot be.
+    Over,
+    /// Another run reads it, and may be believed to live until then.
+    Held {
+        until_ms: u64,
+    },
 }
 
 /// An import with what the journal counts for it.
@@ -54,65 +105,91 @@ impl Import {
 }
 
 impl<E: Engine> Store<E> {
-    /// Puts a new import on record, or finds the one that is there: the same event may come twice.
-    pub async fn begin_import(&self, new: &ImportRecord) -> Result<ImportRecord, Fault> {
+    /// Takes the lease on an import, that is put on record if it is not there: the same event may come twice.
+    pub async fn take_import(&self, new: &ImportRecord, now: Timestamp) -> Result<Taken, Fault> {
+        let (import_id, run) = (new.import_id.as_str(), new.lease_run.as_str());
         let put = Write::Put {
             table: Table::Imports,
             item: item(new)?,
             condition: Condition::Absent,
         };
-        match self.write(&put).await? {
-            Ok(()) => Ok(new.clone()),
-            Err(Some(found)) => record(found),
-            Err(None) => Err(Fault::Corrupt(
-                "an item that is there was not shown".to_owned(),
-            )),
+        if self.write(&put).await?.is_ok() {
+            return Ok(Taken::Mine(Box::new(new.clone())));
         }
+        let take = Write::Update {
+            key: key(import_id),
+            changes: vec![
+                Change::Set("lease_run", text(run)),
+                Change::Set("lease_until_ms", number(new.lease_until_ms)),
+            ],
+            condition: Condition::All(vec![
+                reading(),
+                Condition::Below("lease_until_ms", milliseconds(now)),
+            ]),
+        };
+        // Whether it was taken or not, and by which attempt, the record says.
+        let _taken = self.write(&take).await?;
+        let found: Option<ImportRecord> =
+            self.get(&key(import_id)).await?.map(record).transpose()?;
+        let found = found.ok_or_else(|| Fault::Corrupt(format!("import {import_id} is gone")))?;
+        Ok(if found.stage != Stage::Reading {
+            Taken::Over
+        } else if found.lease_run == run {
+            Taken::Mine(Box::new(found))
+        } else {
+            Taken::Held {
+                until_ms: found.lease_until_ms,
+            }
+        })
     }
 
-    /// Says how many rows there are before they are sent, so that the counters never run ahead of them. A repetition
-    /// from the start changes nothing until it gets further than the one before.
+    /// The run lives, and goes on until then. Zero gives the lease back.
+    pub async fn keep_import(&self, lease: Lease<'_>, until_ms: u64) -> Result<(), Fault> {
+        let until = Change::Set("lease_until_ms", number(until_ms));
+        self.as_reader(lease, vec![until]).await
+    }
+
+    pub async fn name_content(&self, lease: Lease<'_>, content: &str) -> Result<(), Fault> {
+        let content = Change::Set("content", text(content));
+        self.as_reader(lease, vec![content]).await
+    }
+
+    /// Says how many rows there are before they are sent, so that the counters never run ahead of them; and how far
+    /// everything before is sent.
     pub async fn announce_rows(
         &self,
-        import_id: &str,
-        rows: u64,
-        rejected: u64,
+        lease: Lease<'_>,
+        read: Read,
+        checkpoint: Option<&Checkpoint>,
     ) -> Result<(), Fault> {
-        let changes = vec![
-            Change::Set("rows", number(rows)),
-            Change::Set("rejected", number(rejected)),
+        let mut changes = vec![
+            Change::Set("rows", number(read.rows)),
+            Change::Set("rejected", number(read.rejected)),
+            Change::Set("continued", number(read.continued)),
+            Change::Set("offset", number(read.offset)),
         ];
-        let further = Condition::Below("rows", rows);
-        let _already_there = self
-            .write(&Write::Update {
-                key: key(import_id),
-                changes,
-                condition: further,
-            })
-            .await?;
-        Ok(())
+        if let Some(checkpoint) = checkpoint {
+            changes.push(Change::Set(
+                "checkpoint",
+                Value::M(item(checkpoint)?.into()),
+            ));
+        }
+        self.as_reader(lease, changes).await
     }
 
     /// The file was read and sent to its end.
-    pub async fn end_import(&self, import_id: &str, now: Timestamp) -> Result<(), Fault> {
+    pub async fn end_import(&self, lease: Lease<'_>, now: Timestamp) -> Result<(), Fault> {
         let changes = vec![
             Change::Set("stage", text("SENT")),
             Change::Set("read_at", text(now.to_string())),
         ];
-        let _already_over = self
-            .write(&Write::Update {
-                key: key(import_id),
-                changes,
-                condition: reading(),
-            })
-            .await?;
-        Ok(())
+        self.as_reader(lease, changes).await
     }
 
-    /// The file as a whole cannot be taken.
+    /// The file cannot be taken, or not to its end.
     pub async fn fail_import(
         &self,
-        import_id: &str,
+        lease: Lease<'_>,
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Fault> {
@@ -121,14 +198,27 @@ impl<E: Engine> Store<E> {
             Change::Set("reason", text(reason)),
             Change::Set("read_at", text(now.to_string())),
         ];
-        let _already_over = self
-            .write(&Write::Update {
-                key: key(import_id),
-                changes,
-                condition: reading(),
-            })
-            .await?;
-        Ok(())
+        self.as_reader(lease, changes).await
+    }
+
+    async fn as_reader(&self, lease: Lease<'_>, changes: Vec<Change>) -> Result<(), Fault> {
+        let update = Write::Update {
+            key: key(lease.import_id),
+            changes,
+            condition: Condition::All(vec![reading(), Condition::Is("lease_run", text(lease.run))]),
+        };
+        let Err(found) = self.write(&update).await? else {
+            return Ok(());
+        };
+        let found: Option<ImportRecord> = found.map(record).transpose()?;
+        match found {
+            // This very run ended it, and the answer was lost.
+            Some(found) if found.lease_run == lease.run => Ok(()),
+            _ => Err(Fault::Transient(format!(
+                "another run reads {} now",
+                lease.import_id
+            ))),
+        }
     }
 
     pub async fn import(&self, import_id: &str) -> Result<Option<Import>, Fault> {
@@ -142,7 +232,9 @@ impl<E: Engine> Store<E> {
         else {
             return Ok(None);
         };
-        (progress.rows, progress.rejected) = (record.rows, record.rejected);
+        progress.rows = record.read.rows;
+        progress.rejected = record.read.rejected;
+        progress.continued = record.read.continued;
         Ok(Some(Import { record, progress }))
     }
 
@@ -154,6 +246,10 @@ impl<E: Engine> Store<E> {
 
 fn key(import_id: &str) -> Key {
     Key::new(Table::Imports, import_id)
+}
+
+pub(crate) fn milliseconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_millisecond()).unwrap_or_default()
 }
 
 fn reading() -> Condition {

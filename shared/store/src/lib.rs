@@ -10,6 +10,7 @@ pub mod ops;
 pub mod retry;
 pub mod schema;
 
+pub mod catalogs;
 pub mod customers;
 pub mod imports;
 mod item;

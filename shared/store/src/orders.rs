@@ -57,6 +57,8 @@ pub struct Found {
     pub row: u64,
     currency: Currency,
     total: Decimal,
+    #[serde(default)]
+    adjustment: Decimal,
     lines: Vec<Line>,
 }
 
@@ -68,6 +70,23 @@ impl Found {
     /// Whether what was put on record is what this order asks for. A row that was read under other settings is not.
     pub fn asks_for(&self, order: &Order) -> bool {
         self.currency == order.currency && self.total == order.total && self.lines == order.lines
+    }
+
+    /// The same for an order that the catalog priced: what it was priced at then holds.
+    pub fn as_priced(&self, order: &Order) -> Option<Order> {
+        let asked = |line: &Line| (line.sku.clone(), line.quantity);
+        let same = self
+            .lines
+            .iter()
+            .map(asked)
+            .eq(order.lines.iter().map(asked));
+        same.then(|| Order {
+            currency: self.currency,
+            total: self.total,
+            adjustment: self.adjustment,
+            lines: self.lines.clone(),
+            ..order.clone()
+        })
     }
 
     pub fn is_from(&self, origin: Origin<'_>) -> bool {

@@ -4,6 +4,8 @@
 pub enum Table {
     Orders,
     Products,
+    /// Catalog files, and which of their rows were added already.
+    Catalogs,
     Customers,
     Imports,
     Journal,
@@ -42,9 +44,10 @@ pub const BY_IMPORT: Index = Index {
 };
 
 impl Table {
-    pub const ALL: [Table; 5] = [
+    pub const ALL: [Table; 6] = [
         Table::Orders,
         Table::Products,
+        Table::Catalogs,
         Table::Customers,
         Table::Imports,
         Table::Journal,
@@ -55,6 +58,7 @@ impl Table {
         match self {
             Table::Orders => "orders",
             Table::Products => "products",
+            Table::Catalogs => "catalogs",
             Table::Customers => "customers",
             Table::Imports => "imports",
             Table::Journal => "journal",
@@ -65,6 +69,7 @@ impl Table {
         match self {
             Table::Orders => "order_id",
             Table::Products => "sku",
+            Table::Catalogs => "catalog_id",
             Table::Customers => "customer_id",
             Table::Imports => "import_id",
             Table::Journal => "partition",
@@ -74,6 +79,7 @@ impl Table {
     pub fn sort(self) -> Option<&'static str> {
         match self {
             Table::Journal => Some("entry_id"),
+            Table::Catalogs => Some("part"),
             Table::Orders | Table::Products | Table::Customers | Table::Imports => None,
         }
     }
@@ -82,7 +88,7 @@ impl Table {
         match self {
             Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
             Table::Journal => &[BY_IMPORT],
-            Table::Products | Table::Customers | Table::Imports => &[],
+            Table::Products | Table::Catalogs | Table::Customers | Table::Imports => &[],
         }
     }
 }

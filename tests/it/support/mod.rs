@@ -5,6 +5,7 @@ pub mod stack;
 
 use std::path::PathBuf;
 
+use domain::catalog::Policy;
 use domain::order::{Draft, Line, TotalPolicy};
 use domain::{Batch, Fault, Order};
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use jiff::tz::TimeZone;
 use ordermill::verify::{Books, Report};
 use pay::gateway::{ApprovalRate, Gateway, Simulated};
 use rust_decimal::Decimal;
-use store::products::Listing;
+use store::products::{Catalog, Listing};
 use store::{Engine, Moment, Store};
 
 /// A file of the checkout.
@@ -51,6 +52,7 @@ pub fn order(row: u64, order_id: &str, lines: &[(&str, u32)]) -> Order {
         currency: "USD".parse().expect("a currency"),
         declared_total: None,
         lines: lines.iter().map(line).collect(),
+        priced_by_catalog: false,
         ordered_at: None,
     };
     Order::new(draft, TotalPolicy::Declared).expect("a valid order")
@@ -76,9 +78,18 @@ pub async fn stock<E: Engine>(store: &Store<E>, products: &[(&str, u64)]) {
             stock: *stock,
         };
         store
-            .list_product(&listing)
+            .list_product(&listing, &catalog_file("cl_stock", 0, Policy::Set))
             .await
             .expect("a catalog that loads");
+    }
+}
+
+/// A catalog file that was uploaded so many seconds after the others.
+pub fn catalog_file(catalog_id: &str, seconds: i64, policy: Policy) -> Catalog {
+    Catalog {
+        catalog_id: catalog_id.to_owned(),
+        uploaded_at: now() + jiff::SignedDuration::from_secs(seconds),
+        policy,
     }
 }
 

@@ -1,40 +1,40 @@
 //! `catalog`: products, prices and stock.
 
-use anyhow::{Context, Result};
-use intake::{CatalogItem, CatalogReader, Reject};
-use serde_json::json;
-use store::products::{Listing, ProductRecord};
-use store::{Engine, Store};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
+use domain::catalog::Policy;
+use domain::ids;
+use serde_json::json;
+use store::catalogs::CatalogRecord;
+use store::products::ProductRecord;
+
+use super::{import, rejects};
 use crate::cli::{Catalog, Global};
 use crate::cloud::Stack;
 use crate::output;
 
+/// The longest that the function may run, and a while for a second one.
+const PATIENCE: Duration = Duration::from_secs(1200);
+
 pub async fn run(global: &Global, stack: &Stack, command: &Catalog) -> Result<bool> {
-    let store = stack.store()?;
     match command {
-        Catalog::Load { file, currency } => {
-            let bytes =
-                std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-            let (listings, rejects) = read(&bytes, *currency)?;
-            load(&store, &listings).await?;
+        Catalog::Load { file, policy } => {
+            let loaded = load(stack, file, *policy).await?;
             if global.json {
-                output::json(&json!({"products": listings.len(), "rejected": rejects.len()}))?;
+                output::json(&document(&loaded))?;
             } else {
-                println!("{} products loaded.", listings.len());
+                println!("{}", said(&loaded));
+                if loaded.rejected > 0 {
+                    rejects::show(stack, &loaded.catalog_id, &loaded.bucket).await?;
+                }
             }
-            for reject in &rejects {
-                eprintln!(
-                    "line {}: {}: {}",
-                    reject.line,
-                    reject.code.as_str(),
-                    output::plain(&reject.message)
-                );
-            }
-            Ok(rejects.is_empty())
+            Ok(loaded.reason.is_none() && loaded.rejected == 0)
         }
         Catalog::List => {
             let mut products: Vec<ProductRecord> = Vec::new();
+            let store = stack.store()?;
             store.each_product(|product| products.push(product)).await?;
             products.sort_by(|one, other| one.sku.cmp(&other.sku));
             if global.json {
@@ -44,38 +44,58 @@ pub async fn run(global: &Global, stack: &Stack, command: &Catalog) -> Result<bo
             }
             Ok(true)
         }
+        // Needs no stack.
+        Catalog::Derive(_) => bail!("a catalog is derived without a stack"),
     }
 }
 
-/// What a catalog file says, and what of it could not be read.
-pub fn read(bytes: &[u8], currency: domain::Currency) -> Result<(Vec<Listing>, Vec<Reject>)> {
-    let mut reader = CatalogReader::new(currency);
-    let mut rows = Vec::new();
-    reader.feed(bytes, &mut rows)?;
-    reader.finish(&mut rows)?;
-    let (mut listings, mut rejects) = (Vec::new(), Vec::new());
-    for row in rows {
-        match row {
-            CatalogItem::Product(item) => {
-                listings.push(Listing {
-                    sku: item.sku,
-                    name: item.name,
-                    price: item.price.amount(),
-                    currency: item.price.currency(),
-                    stock: item.stock,
-                });
+/// Uploads a catalog file, and waits until the function has loaded it.
+pub async fn load(stack: &Stack, file: &Path, policy: Policy) -> Result<CatalogRecord> {
+    let key = policy.key(import::file_name(file)?);
+    let version = import::put(stack, file, &key).await?;
+    let catalog_id = ids::catalog_id(stack.output("FilesBucket")?, &key, &version);
+    let store = stack.store()?;
+    let started = Instant::now();
+    loop {
+        match store.catalog(&catalog_id).await? {
+            Some(record) if record.is_over() => return Ok(record),
+            _ if started.elapsed() > PATIENCE => {
+                let waited = PATIENCE.as_secs();
+                bail!("catalog {catalog_id} is not loaded after {waited} seconds")
             }
-            CatalogItem::Reject(reject) => rejects.push(reject),
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
-    Ok((listings, rejects))
 }
 
-pub async fn load<E: Engine>(store: &Store<E>, listings: &[Listing]) -> Result<()> {
-    for listing in listings {
-        store.list_product(listing).await?;
-    }
-    Ok(())
+fn document(loaded: &CatalogRecord) -> serde_json::Value {
+    json!({
+        "catalog_id": loaded.catalog_id, "status": loaded.status(), "policy": loaded.policy,
+        "rows": loaded.rows, "loaded": loaded.loaded, "skipped": loaded.skipped,
+        "outdated": loaded.outdated, "rejected": loaded.rejected, "reason": loaded.reason,
+    })
+}
+
+fn said(loaded: &CatalogRecord) -> String {
+    let counts = [
+        (loaded.loaded, "loaded"),
+        (loaded.skipped, "skipped, for they are known"),
+        (loaded.outdated, "left, for a newer file listed them"),
+        (loaded.rejected, "rejected"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let reason = loaded.reason.as_deref().map(output::plain);
+    let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+    format!(
+        "{}: {}, {} products: {}{reason}",
+        loaded.catalog_id,
+        loaded.status(),
+        loaded.rows,
+        counts.join(", ")
+    )
 }
 
 fn table(products: &[ProductRecord]) -> comfy_table::Table {

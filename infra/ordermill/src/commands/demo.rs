@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use domain::catalog::Policy;
 use domain::progress::ImportStatus;
 use store::imports::Import;
 
 use super::local::{Steps, raise};
-use super::{catalog, import, verify};
+use super::{catalog, import, rejects, verify};
 use crate::cli::{self, Global};
 use crate::cloud::Stack;
 use crate::local::{Life, Workspace};
@@ -17,9 +18,6 @@ use crate::verify::Books;
 
 const CATALOG: &str = "events/demo-catalog.csv";
 const ORDERS: &str = "events/demo-orders.csv";
-
-/// Rejected rows that are shown; the file in the bucket has them all.
-const REJECTS_SHOWN: usize = 5;
 
 pub async fn run(global: &Global, options: &cli::Demo) -> Result<bool> {
     let root = Workspace::find()?.root;
@@ -41,14 +39,9 @@ pub async fn run(global: &Global, options: &cli::Demo) -> Result<bool> {
 async fn show(global: &Global, stack: &Stack, root: &Path) -> Result<bool> {
     let steps = Steps;
     let store = stack.store()?;
-    let bytes = std::fs::read(root.join(CATALOG)).with_context(|| format!("reading {CATALOG}"))?;
-    let (listings, _) = catalog::read(&bytes, "USD".parse()?)?;
-    steps
-        .run(
-            &format!("loading {CATALOG}"),
-            catalog::load(&store, &listings),
-        )
-        .await?;
+    let catalog = root.join(CATALOG);
+    let load = catalog::load(stack, &catalog, Policy::Set);
+    steps.run(&format!("loading {CATALOG}"), load).await?;
     let import = steps
         .run(&format!("importing {ORDERS}"), async {
             let id = import::upload(stack, &root.join(ORDERS)).await?;
@@ -67,7 +60,14 @@ async fn show(global: &Global, stack: &Stack, root: &Path) -> Result<bool> {
             import.progress.rows
         );
         println!("{}", outcomes(&import, &books));
-        rejects(stack, &import).await?;
+        if import.progress.rejected > 0 {
+            let record = &import.record;
+            println!(
+                "\nWhat was rejected (`ordermill imports rejects {}`):",
+                record.import_id
+            );
+            rejects::show(stack, &record.import_id, &record.bucket).await?;
+        }
         println!("\nWhether the books balance (`ordermill verify`):");
         verify::show(&report);
         println!("{}", next(&import, &books));
@@ -88,6 +88,7 @@ fn outcomes(import: &Import, books: &Books) -> comfy_table::Table {
                 "the stock was not enough; the first orders that fit were served"
             }
             domain::Reason::UnknownProduct => "the catalog has no such product",
+            domain::Reason::NoPrice => "the catalog has no price for it in that currency",
             domain::Reason::PaymentDeclined => "the gateway said no; the stock went back",
             domain::Reason::PaymentExpired => "the gateway never said yes; the stock went back",
         };
@@ -108,43 +109,6 @@ fn outcomes(import: &Import, books: &Books) -> comfy_table::Table {
         "not an order; the reason of each is kept beside its line".to_owned(),
     ]);
     output::table(&["outcome", "rows", ""], &[1], rows)
-}
-
-async fn rejects(stack: &Stack, import: &Import) -> Result<()> {
-    if import.progress.rejected == 0 {
-        return Ok(());
-    }
-    let (bucket, key) = (
-        stack.output("FilesBucket")?,
-        format!("rejects/{}.csv", import.record.import_id),
-    );
-    let object = stack
-        .cloud
-        .s3()
-        .get_object()
-        .bucket(bucket)
-        .key(&key)
-        .send()
-        .await
-        .with_context(|| format!("reading {key}"))?;
-    let bytes = object.body.collect().await?.into_bytes();
-    let mut reader = csv::Reader::from_reader(bytes.as_ref());
-    let mut rows = Vec::new();
-    for record in reader.byte_records().take(REJECTS_SHOWN) {
-        let record = record?;
-        // line, row, code, column, message
-        rows.push([0, 2, 4].map(|column| {
-            output::plain(&String::from_utf8_lossy(
-                record.get(column).unwrap_or_default(),
-            ))
-        }));
-    }
-    println!("\nThe first of s3://{bucket}/{key}:");
-    println!(
-        "{}",
-        output::table(&["line", "code", "what is wrong"], &[0], rows)
-    );
-    Ok(())
 }
 
 fn next(import: &Import, books: &Books) -> String {

@@ -1,14 +1,17 @@
 //! `import`: uploads a file, and waits for its orders if asked to.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use aws_sdk_s3::primitives::ByteStream;
 use domain::ids;
-use domain::progress::{ImportStatus, Progress};
+use domain::limits::FILE_BYTES;
+use domain::progress::{ImportStatus, Progress, Stage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use intake::FileError;
 use serde::Serialize;
-use store::imports::Import;
+use store::imports::{Import, ImportRecord};
 use store::{Engine, Store};
 
 use crate::cli::{self, Global};
@@ -64,63 +67,53 @@ pub async fn run(global: &Global, stack: &Stack, options: &cli::Import) -> Resul
                 .unwrap_or_default()
         );
         println!("{}", super::imports::table([&import]));
+        if import.progress.rejected > 0 {
+            println!("What was rejected, and why: ordermill imports rejects {import_id}");
+        }
     }
     Ok(status == ImportStatus::Completed)
 }
 
 /// Puts the file where `chunk` is told of it, and returns the id that the import will have.
-pub async fn upload(stack: &Stack, file: &std::path::Path) -> Result<String> {
-    let name = file
-        .file_name()
-        .and_then(|name| name.to_str())
-        .with_context(|| format!("{} has no name that S3 could take", file.display()))?;
-    let body = ByteStream::from_path(file)
-        .await
-        .with_context(|| format!("reading {}", file.display()))?;
-    let (bucket, key) = (stack.output("FilesBucket")?, format!("imports/{name}"));
-    let put = stack
-        .cloud
-        .s3()
-        .put_object()
-        .bucket(bucket)
-        .key(&key)
-        .content_type("text/csv")
-        .body(body)
-        .send()
-        .await;
-    let version = put
-        .with_context(|| format!("uploading {}", file.display()))?
+pub async fn upload(stack: &Stack, file: &Path) -> Result<String> {
+    let key = format!("imports/{}", file_name(file)?);
+    let version = put(stack, file, &key).await?;
+    Ok(ids::import_id(stack.output("FilesBucket")?, &key, &version))
+}
+
+pub fn file_name(file: &Path) -> Result<&str> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.with_context(|| format!("{} has no name that S3 could take", file.display()))
+}
+
+/// Uploads a file under this key, and returns the version that it is.
+pub async fn put(stack: &Stack, file: &Path, key: &str) -> Result<String> {
+    let reading = || format!("reading {}", file.display());
+    let size = std::fs::metadata(file).with_context(reading)?.len();
+    if size > FILE_BYTES {
+        bail!("{}: {}", file.display(), FileError::too_large(size));
+    }
+    let body = ByteStream::from_path(file).await.with_context(reading)?;
+    let request = stack.cloud.s3().put_object();
+    let request = request.bucket(stack.output("FilesBucket")?).key(key);
+    let put = request.content_type("text/csv").body(body).send().await;
+    put.with_context(|| format!("uploading {}", file.display()))?
         .version_id
-        .context("the bucket is not versioned")?;
-    Ok(ids::import_id(bucket, &key, &version))
+        .context("the bucket is not versioned")
 }
 
 /// Waits until every row is accounted for, with a bar where somebody watches.
 pub async fn wait<E: Engine>(store: &Store<E>, import_id: &str, limit: Duration) -> Result<Import> {
     let started = Instant::now();
-    let bar = ProgressBar::with_draw_target(
-        None,
-        if output::watched() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        },
-    );
-    bar.set_style(ProgressStyle::with_template(
-        "  {bar:32} {pos}/{len} settled  {msg}  {elapsed}",
-    )?);
+    let target = match output::watched() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    bar.set_style(ProgressStyle::with_template("  {bar:32} {msg}")?);
     loop {
         if let Some(import) = store.import(import_id).await? {
-            let Progress {
-                rows,
-                rejected,
-                duplicates,
-                completed,
-                failed,
-            } = import.progress;
-            bar.set_length(rows);
-            bar.set_position(rejected + duplicates + completed + failed);
-            bar.set_message(format!("{completed} completed, {failed} failed, {rejected} rejected, {duplicates} duplicates"));
+            show(&bar, &import, started.elapsed());
             if import.is_over() {
                 bar.finish_and_clear();
                 return Ok(import);
@@ -135,4 +128,43 @@ pub async fn wait<E: Engine>(store: &Store<E>, import_id: &str, limit: Duration)
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// How much was read, how many rows are settled, how fast, and how long it will take.
+fn show(bar: &ProgressBar, import: &Import, elapsed: Duration) {
+    let (record, progress) = (&import.record, import.progress);
+    let over = progress.over();
+    // While the file is read, its rows are as many as those so far let expect.
+    let read = share_read(record);
+    let expected = match read {
+        Some(read) if read > 0.0 => ((progress.rows as f64 / read) as u64).max(over),
+        _ => progress.rows,
+    };
+    let rate = over as f64 / elapsed.as_secs_f64().max(0.1);
+    let mut message = format!(
+        "{over}/{expected} rows, {rate:.0}/s, {} failed, {} rejected",
+        progress.failed, progress.rejected
+    );
+    if progress.duplicates > 0 {
+        message.push_str(&format!(", {} duplicates", progress.duplicates));
+    }
+    if let Some(read) = read.filter(|read| *read < 1.0) {
+        message.push_str(&format!(", {:.0} % read", read * 100.0));
+    }
+    if over > 0 && expected > over {
+        let left = (expected - over) as f64 / rate;
+        message.push_str(&format!(", {left:.0} s left"));
+    }
+    bar.set_length(expected);
+    bar.set_position(over);
+    bar.set_message(message);
+}
+
+/// Nobody knows how much text there is in a compressed file before its end.
+fn share_read(record: &ImportRecord) -> Option<f64> {
+    if record.stage != Stage::Reading {
+        return Some(1.0);
+    }
+    let compressed = record.key.ends_with(".gz") || record.read.offset > record.size;
+    (!compressed).then(|| record.read.offset as f64 / record.size.max(1) as f64)
 }

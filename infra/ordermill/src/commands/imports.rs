@@ -47,6 +47,7 @@ pub fn table<'a>(imports: impl IntoIterator<Item = &'a Import>) -> comfy_table::
         "failed",
         "duplicates",
         "rejected",
+        "continued",
         "pending",
         "why",
     ];
@@ -61,20 +62,22 @@ pub fn table<'a>(imports: impl IntoIterator<Item = &'a Import>) -> comfy_table::
             progress.failed.to_string(),
             progress.duplicates.to_string(),
             progress.rejected.to_string(),
+            progress.continued.to_string(),
             progress
                 .pending()
                 .map_or("?".to_owned(), |pending| pending.to_string()),
             output::plain(import.record.reason.as_deref().unwrap_or_default()),
         ]
     });
-    output::table(&header, &[3, 4, 5, 6, 7, 8], rows)
+    output::table(&header, &[3, 4, 5, 6, 7, 8, 9], rows)
 }
 
 fn document(import: &Import) -> Value {
     let (record, progress) = (&import.record, import.progress);
     json!({
         "import_id": record.import_id, "file": record.key, "status": import.status(), "reason": record.reason,
-        "rows": progress.rows, "rejected": progress.rejected, "duplicates": progress.duplicates,
+        "rows": progress.rows, "rejected": progress.rejected, "continued": progress.continued,
+        "duplicates": progress.duplicates,
         "completed": progress.completed, "failed": progress.failed, "pending": progress.pending(),
         "created_at": record.created_at,
     })

@@ -3,15 +3,18 @@
 pub mod catalog;
 pub mod cost;
 mod demo;
+mod derive;
+mod dry_run;
 mod import;
 mod imports;
 mod local;
 mod order;
+mod rejects;
 mod verify;
 
 use anyhow::Result;
 
-use crate::cli::{Arguments, Command, Global};
+use crate::cli::{Arguments, Catalog, Command, Global, Imports, ImportsCommand};
 use crate::cloud::{Cloud, Stack};
 
 /// Whether what was asked was done. An error is a "no" with a reason.
@@ -21,12 +24,24 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
         Command::Demo(options) => demo::run(global, options).await,
         Command::Up(options) => local::up(global, options).await,
         Command::Down => local::down(global).await,
+        Command::Import(options) if options.dry_run => dry_run::run(global, options),
         Command::Import(options) => import::run(global, &stack(global).await?, options).await,
-        Command::Imports { id } => imports::run(global, &stack(global).await?, id.as_deref()).await,
+        Command::Imports(options) => imports(global, options).await,
+        Command::Catalog(Catalog::Derive(options)) => derive::run(global, options),
         Command::Catalog(command) => catalog::run(global, &stack(global).await?, command).await,
         Command::Order(command) => order::run(global, &stack(global).await?, command).await,
         Command::Verify => verify::run(global, &stack(global).await?).await,
         Command::Cost { id } => cost::run(global, &stack(global).await?, id).await,
+    }
+}
+
+async fn imports(global: &Global, options: &Imports) -> Result<bool> {
+    let stack = stack(global).await?;
+    match &options.command {
+        Some(ImportsCommand::Rejects { id, fix }) => {
+            rejects::run(global, &stack, id, fix.as_deref()).await
+        }
+        None => imports::run(global, &stack, options.id.as_deref()).await,
     }
 }
 

@@ -1,84 +1,137 @@
-//! The list of items that a cell holds as JSON: `[{"product":"Desk","qty":2,"price":99.99}]`.
+//! `[{"product":"Desk","qty":2,"price":99.99}]`
 //!
 //! Numbers are read from the text of the JSON. No float is in between, so 299.5 is 299.50 and 0.1 is 0.1.
 
-use domain::order::Line;
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::code::{Code, Wrong};
+use super::{Item, Items, bad, lines};
+use crate::code::Wrong;
 use crate::values;
 
+pub(super) fn read(json: &str) -> Result<Items, Wrong> {
+    let items: Vec<RawItem<'_>> = serde_json::from_str(json).map_err(|error| wrong(json, error))?;
+    lines(items.into_iter().map(item))
+}
+
+/// Which item it is that cannot be read.
+fn wrong(json: &str, error: serde_json::Error) -> Wrong {
+    let items: Vec<&RawValue> = match serde_json::from_str(json) {
+        Ok(items) => items,
+        Err(error) => return bad(format!("not a JSON list of items: {error}")),
+    };
+    for (item, number) in items.iter().zip(1u32..) {
+        if let Err(error) = serde_json::from_str::<RawItem<'_>>(item.get()) {
+            return bad(format!("item {number}: {error}"));
+        }
+    }
+    bad(error.to_string())
+}
+
 /// Keys that are not listed are ignored. A key that says the same twice is refused: which one should count?
-#[derive(Deserialize)]
-struct Item<'a> {
-    #[serde(borrow, default, alias = "product_sku")]
+#[derive(Default)]
+struct RawItem<'a> {
     sku: Option<&'a RawValue>,
     /// Where products are named and not numbered, the name is the SKU.
-    #[serde(borrow, default)]
     product: Option<&'a RawValue>,
-    #[serde(borrow, default, alias = "qty")]
+    name: Option<&'a RawValue>,
     quantity: Option<&'a RawValue>,
-    #[serde(borrow, default, alias = "unit_price")]
     price: Option<&'a RawValue>,
 }
 
-pub(crate) fn read(json: &str) -> Result<Vec<Line>, Wrong> {
-    let items: Vec<&RawValue> = serde_json::from_str(json)
-        .map_err(|error| bad(format!("not a JSON list of items: {error}")))?;
-    items
-        .iter()
-        .zip(1..)
-        .map(|(item, number)| line(item).map_err(|wrong| wrong.of(format_args!("item {number}"))))
-        .collect()
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Key {
+    #[serde(alias = "product_sku")]
+    Sku,
+    #[serde(alias = "product_name")]
+    Product,
+    Name,
+    #[serde(alias = "qty")]
+    Quantity,
+    #[serde(alias = "unit_price")]
+    Price,
+    #[serde(other)]
+    Other,
 }
 
-fn line(item: &RawValue) -> Result<Line, Wrong> {
-    // Lists would be taken as well, key by position.
-    if !item.get().starts_with('{') {
-        return Err(bad(format!(
-            "{} is not an object",
-            values::shown(item.get())
-        )));
+impl<'de: 'a, 'a> Deserialize<'de> for RawItem<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A map and nothing else: derived, it would take lists as well, key by position.
+        deserializer.deserialize_map(Keys)
     }
-    let item: Item = serde_json::from_str(item.get()).map_err(|error| bad(error.to_string()))?;
-    let sku = text("sku or product", item.sku.or(item.product))?;
-    let quantity = text("quantity or qty", item.quantity)?;
-    let price = text("price", item.price)?;
-    Ok(Line {
-        sku,
-        quantity: values::quantity(&quantity).map_err(|wrong| wrong.of("quantity"))?,
-        unit_price: values::amount(&price).map_err(|wrong| wrong.of("price"))?,
+}
+
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = RawItem<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawItem<'de>, A::Error> {
+        let mut item = RawItem::default();
+        while let Some(key) = map.next_key::<Key>()? {
+            let value: &'de RawValue = map.next_value()?;
+            let (slot, name) = match key {
+                Key::Sku => (&mut item.sku, "sku"),
+                Key::Product => (&mut item.product, "product"),
+                Key::Name => (&mut item.name, "name"),
+                Key::Quantity => (&mut item.quantity, "quantity"),
+                Key::Price => (&mut item.price, "price"),
+                Key::Other => continue,
+            };
+            if slot.replace(value).is_some() {
+                return Err(A::Error::duplicate_field(name));
+            }
+        }
+        Ok(item)
+    }
+}
+
+fn item(raw: RawItem<'_>) -> Result<Item<'_>, Wrong> {
+    let sku = raw.sku.or(raw.product).or(raw.name);
+    Ok(Item {
+        sku: text("sku or product", sku)?,
+        quantity: text("quantity or qty", raw.quantity)?,
+        price: text("price", raw.price)?,
     })
 }
 
-/// What a string says, or the very text of anything else: of a number, all its digits.
-fn text(keys: &str, value: Option<&RawValue>) -> Result<String, Wrong> {
+/// What a string says, or the very text of anything else: of a number, all its digits. Nothing where it says nothing.
+fn text<'a>(keys: &str, value: Option<&'a RawValue>) -> Result<Option<Cow<'a, str>>, Wrong> {
     let json = value.map_or("null", RawValue::get);
     let text = match json.as_bytes() {
-        [b'"', ..] => serde_json::from_str(json).map_err(|error| bad(error.to_string()))?,
+        [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
+            Cow::Borrowed(json[1..json.len() - 1].trim())
+        }
+        [b'"', ..] => {
+            let text: String =
+                serde_json::from_str(json).map_err(|error| bad(error.to_string()))?;
+            Cow::Owned(text.trim().to_owned())
+        }
         [b'[' | b'{' | b't' | b'f', ..] => {
             return Err(bad(format!(
                 "{keys} is {}, neither a text nor a number",
                 values::shown(json)
             )));
         }
-        b"null" => String::new(),
-        _ => json.to_owned(),
+        b"null" => Cow::Borrowed(""),
+        _ => Cow::Borrowed(json),
     };
-    match text.trim() {
-        "" => Err(Wrong::new(Code::MissingValue, format!("no {keys}"))),
-        trimmed => Ok(trimmed.to_owned()),
-    }
-}
-
-fn bad(message: String) -> Wrong {
-    Wrong::new(Code::BadItems, message)
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::Code;
+    use domain::order::Line;
     use proptest::prelude::*;
     use rust_decimal::Decimal;
 
@@ -98,10 +151,10 @@ mod tests {
             ("9007199254740993", "9007199254740993"),
             ("123456789012.345678", "123456789012.345678"),
         ] {
-            let lines = read(&with_price(price)).expect(price);
-            assert_eq!(lines[0].unit_price.to_string(), expected);
+            let items = read(&with_price(price)).expect(price);
+            assert_eq!(items.lines[0].unit_price.to_string(), expected);
         }
-        for price in ["1e3", "1E3", "1.5e0", "\"1e3\"", "\"$5\"", "\"1,5\""] {
+        for price in ["1e3", "1E3", "1.5e0", "\"1e3\"", "\"$5\""] {
             let wrong = read(&with_price(price)).expect_err(price);
             assert_eq!(wrong.code, Code::NotAnAmount, "{price}");
         }
@@ -121,10 +174,14 @@ mod tests {
                 quantity: 2,
                 unit_price: Decimal::from(5),
             };
-            assert_eq!(read(json), Ok(vec![line]), "{json}");
+            assert_eq!(
+                read(json).map(|items| items.lines),
+                Ok(vec![line]),
+                "{json}"
+            );
         }
         assert_eq!(
-            read(r#"[{"product":42,"qty":2,"price":5}]"#).map(|lines| lines[0].sku.clone()),
+            read(r#"[{"product":42,"qty":2,"price":5}]"#).map(|items| items.lines[0].sku.clone()),
             Ok("42".to_owned())
         );
     }
@@ -154,6 +211,11 @@ mod tests {
                 "no quantity or qty",
             ),
             (r#"{"sku":"A","qty":1}"#, Code::MissingValue, "no price"),
+            (
+                r#"{"sku":"A","qty":1,"price":""}"#,
+                Code::MissingValue,
+                "no price",
+            ),
             (
                 r#"{"sku":"A","qty":1,"qty":2,"price":1}"#,
                 Code::BadItems,
@@ -189,8 +251,8 @@ mod tests {
                 Code::BadItems,
                 "neither a text nor a number",
             ),
-            (r#"["A",null,1,1]"#, Code::BadItems, "not an object"),
-            (r#""A""#, Code::BadItems, "not an object"),
+            (r#"["A",null,1,1]"#, Code::BadItems, "expected an object"),
+            (r#""A""#, Code::BadItems, "expected an object"),
         ] {
             let wrong = read(&format!("[{good},{item}]")).expect_err(item);
             assert_eq!(wrong.code, code, "{item}");
@@ -215,7 +277,25 @@ mod tests {
                 "{json}"
             );
         }
-        assert_eq!(read("[]"), Ok(vec![]));
+        assert_eq!(read("[]").map(|items| items.lines), Ok(vec![]));
+    }
+
+    #[test]
+    fn items_without_any_price_are_priced_by_the_catalog() {
+        for (json, unpriced) in [
+            (
+                r#"[{"sku":"A","quantity":2},{"sku":"B","quantity":1}]"#,
+                true,
+            ),
+            (r#"[{"sku":"A","quantity":2,"price":null}]"#, true),
+            (r#"[{"sku":"A","quantity":2,"price":0}]"#, false),
+        ] {
+            assert_eq!(
+                read(json).map(|items| items.unpriced),
+                Ok(unpriced),
+                "{json}"
+            );
+        }
     }
 
     proptest! {
@@ -223,7 +303,7 @@ mod tests {
         fn amounts_round_trip(units in 0i64..=1_000_000_000_000_000, scale in 0u32..=8) {
             let price = Decimal::new(units, scale);
             for json in [with_price(&price.to_string()), with_price(&format!("\"{price}\""))] {
-                prop_assert_eq!(read(&json).map(|lines| lines[0].unit_price), Ok(price));
+                prop_assert_eq!(read(&json).map(|items| items.lines[0].unit_price), Ok(price));
             }
         }
 

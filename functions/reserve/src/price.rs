@@ -1,0 +1,43 @@
+//! Prices for orders that state none: the catalog's, at this moment.
+
+use std::collections::BTreeSet;
+
+use domain::{Batch, Fault, Order, Reason};
+use store::{Engine, Store};
+
+/// An order of which all is known that it costs, or why it has no price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Priced {
+    pub order: Order,
+    pub by_catalog: bool,
+    pub refused: Option<Reason>,
+}
+
+/// Reads nothing where all orders state their prices, as most do.
+pub async fn orders<E: Engine>(store: &Store<E>, batch: &Batch) -> Result<Vec<Priced>, Fault> {
+    let unpriced = batch
+        .orders
+        .iter()
+        .filter(|order| !order.prices.are_stated());
+    let skus: BTreeSet<&str> = unpriced
+        .flat_map(|order| order.lines.iter().map(|line| line.sku.as_str()))
+        .collect();
+    let prices = store.prices(&skus).await?;
+    let priced = batch.orders.iter().map(|order| {
+        let by_catalog = !order.prices.are_stated();
+        let (order, refused) = if by_catalog {
+            match order.priced(|sku| prices.get(sku).copied()) {
+                Ok(order) => (order, None),
+                Err(reason) => (order.clone(), Some(reason)),
+            }
+        } else {
+            (order.clone(), None)
+        };
+        Priced {
+            order,
+            by_catalog,
+            refused,
+        }
+    });
+    Ok(priced.collect())
+}

@@ -1,0 +1,352 @@
+//! The bytes of a file to the bytes of its text: expanded where it is compressed, UTF-8 where it was UTF-16.
+//!
+//! What the text says, and whether it is good UTF-8, is for others to find out: what has no text in UTF-16 either
+//! (half a character, an odd byte) comes out as bytes that are no UTF-8, so that the row it stands in is rejected.
+
+use std::io::Write;
+
+use domain::limits::FILE_BYTES;
+use flate2::write::MultiGzDecoder;
+
+use crate::file_error::{FileCode, FileError};
+
+/// Bytes that are looked at in one go, so that a file handed over whole is not copied whole.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Compressed bytes that are expanded in one go: a thousandfold at most, so that a bomb fills no memory.
+const PACKED_PIECE_BYTES: usize = 4 * 1024;
+
+pub(crate) struct Decoder {
+    /// What was pushed, and how much of it is done with.
+    input: Vec<u8>,
+    taken: usize,
+    ended: bool,
+    unpacker: Unpacker,
+    text: Text,
+    /// Bytes of text so far, and how many there may be.
+    written: u64,
+    limit: u64,
+}
+
+enum Unpacker {
+    Undecided,
+    Plain,
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+}
+
+/// How characters are written.
+enum Text {
+    /// The first bytes, until there are enough to tell.
+    Undecided(Vec<u8>),
+    Utf8,
+    Utf16(Utf16),
+}
+
+impl Decoder {
+    pub fn new() -> Decoder {
+        Decoder {
+            input: Vec::new(),
+            taken: 0,
+            ended: false,
+            unpacker: Unpacker::Undecided,
+            text: Text::Undecided(Vec::new()),
+            written: 0,
+            limit: FILE_BYTES,
+        }
+    }
+
+    /// Takes the next piece of the file.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.input.drain(..self.taken);
+        self.taken = 0;
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// The file has ended.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Appends some more of the text. False where there is no more until the next piece comes, or the end.
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, FileError> {
+        let before = out.len();
+        let went_on = self.go_on(out)?;
+        self.written += (out.len() - before) as u64;
+        if self.written > self.limit {
+            let limit = self.limit;
+            let message =
+                format!("its text is longer than {limit} bytes: cut it into several files");
+            return Err(FileError::new(FileCode::FileTooLarge, message));
+        }
+        Ok(went_on)
+    }
+
+    fn go_on(&mut self, out: &mut Vec<u8>) -> Result<bool, FileError> {
+        let rest = &self.input[self.taken..];
+        match &mut self.unpacker {
+            Unpacker::Undecided if rest.len() < 2 && !self.ended => Ok(false),
+            Unpacker::Undecided => {
+                self.unpacker = match rest {
+                    [0x1f, 0x8b, ..] => Unpacker::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+                    _ => Unpacker::Plain,
+                };
+                Ok(true)
+            }
+            Unpacker::Plain if rest.is_empty() => Ok(self.ended && self.text.end(out)),
+            Unpacker::Plain => {
+                let piece = &rest[..rest.len().min(PIECE_BYTES)];
+                self.text.push(piece, out);
+                self.taken += piece.len();
+                Ok(true)
+            }
+            Unpacker::Gzip(unpacked) if rest.is_empty() => {
+                if !self.ended {
+                    return Ok(false);
+                }
+                unpacked.try_finish().map_err(broken)?;
+                let last = std::mem::take(unpacked.get_mut());
+                self.text.push(&last, out);
+                Ok(self.text.end(out) || !last.is_empty())
+            }
+            Unpacker::Gzip(unpacked) => {
+                let piece = &rest[..rest.len().min(PACKED_PIECE_BYTES)];
+                self.taken += unpacked.write(piece).map_err(broken)?;
+                self.text.push(&std::mem::take(unpacked.get_mut()), out);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Whether the text stands in the file as it is, so that an offset in one is the offset in the other.
+    pub fn is_plain(&self) -> bool {
+        matches!((&self.unpacker, &self.text), (Unpacker::Plain, Text::Utf8))
+    }
+
+    /// What comes next is this far into the file, and what was pushed so far is done with.
+    pub fn jump(&mut self, offset: u64) {
+        self.input.clear();
+        self.taken = 0;
+        self.written = offset;
+    }
+}
+
+fn broken(error: std::io::Error) -> FileError {
+    let message = format!("it cannot be expanded: {error}");
+    FileError::new(FileCode::BrokenGzip, message)
+}
+
+impl Text {
+    /// By the byte order mark. Without one, by the zero that every letter of a header has in UTF-16.
+    fn of(first: &[u8]) -> Text {
+        match *first {
+            [0xff, 0xfe, ..] => Text::Utf16(Utf16::new(u16::from_le_bytes)),
+            [0xfe, 0xff, ..] => Text::Utf16(Utf16::new(u16::from_be_bytes)),
+            [letter, 0, ..] if letter != 0 => Text::Utf16(Utf16::new(u16::from_le_bytes)),
+            [0, letter, ..] if letter != 0 => Text::Utf16(Utf16::new(u16::from_be_bytes)),
+            _ => Text::Utf8,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Text::Undecided(first) => {
+                first.extend_from_slice(bytes);
+                if first.len() >= 2 {
+                    let first = std::mem::take(first);
+                    *self = Text::of(&first);
+                    self.push(&first, out);
+                }
+            }
+            Text::Utf8 => out.extend_from_slice(bytes),
+            Text::Utf16(units) => units.push(bytes, out),
+        }
+    }
+
+    /// Appends what is left, if anything is.
+    fn end(&mut self, out: &mut Vec<u8>) -> bool {
+        let before = out.len();
+        match self {
+            Text::Undecided(first) => out.append(first),
+            Text::Utf8 => {}
+            Text::Utf16(units) => units.end(out),
+        }
+        out.len() > before
+    }
+}
+
+struct Utf16 {
+    unit_of: fn([u8; 2]) -> u16,
+    odd: Option<u8>,
+    /// The first half of a character that takes two units.
+    half: Option<u16>,
+}
+
+impl Utf16 {
+    fn new(unit_of: fn([u8; 2]) -> u16) -> Utf16 {
+        Utf16 {
+            unit_of,
+            odd: None,
+            half: None,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], text: &mut Vec<u8>) {
+        for byte in bytes {
+            match self.odd.take() {
+                None => self.odd = Some(*byte),
+                Some(first) => self.unit((self.unit_of)([first, *byte]), text),
+            }
+        }
+    }
+
+    fn unit(&mut self, unit: u16, text: &mut Vec<u8>) {
+        let half = self.half.take();
+        if let (Some(first), 0xdc00..=0xdfff) = (half, unit) {
+            let bits = u32::from(first & 0x3ff) << 10 | u32::from(unit & 0x3ff);
+            push(0x1_0000 + bits, text);
+            return;
+        }
+        if let Some(lone) = half {
+            push(lone.into(), text);
+        }
+        match unit {
+            0xd800..=0xdbff => self.half = Some(unit),
+            unit => push(unit.into(), text),
+        }
+    }
+
+    fn end(&mut self, text: &mut Vec<u8>) {
+        if let Some(lone) = self.half.take() {
+            push(lone.into(), text);
+        }
+        if self.odd.take().is_some() {
+            text.push(0xff);
+        }
+    }
+}
+
+/// Half a character becomes the three bytes that it would be in UTF-8, if there it were allowed.
+fn push(code: u32, text: &mut Vec<u8>) {
+    match char::from_u32(code) {
+        Some(character) => text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        None => {
+            let six = |bits: u32| 0x80 | (bits & 0x3f) as u8;
+            text.extend_from_slice(&[0xe0 | (code >> 12) as u8, six(code >> 6), six(code)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    fn decode(limit: u64, file: &[u8], size: usize) -> Result<Vec<u8>, FileCode> {
+        let mut decoder = Decoder {
+            limit,
+            ..Decoder::new()
+        };
+        let mut text = Vec::new();
+        let mut drain = |decoder: &mut Decoder| {
+            while decoder.next(&mut text).map_err(|error| error.code)? {}
+            Ok(())
+        };
+        for piece in file.chunks(size.max(1)) {
+            decoder.push(piece);
+            drain(&mut decoder)?;
+        }
+        decoder.end();
+        drain(&mut decoder)?;
+        Ok(text)
+    }
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut writer = GzEncoder::new(Vec::new(), Compression::fast());
+        writer.write_all(text).expect("memory");
+        writer.finish().expect("memory")
+    }
+
+    fn utf_16(text: &str, bytes_of: fn(u16) -> [u8; 2], mark: bool) -> Vec<u8> {
+        let mark = if mark { "\u{feff}" } else { "" };
+        let text = format!("{mark}{text}");
+        text.encode_utf16().flat_map(bytes_of).collect()
+    }
+
+    #[test]
+    fn what_a_compressed_file_expands_to_has_a_limit() {
+        let bomb = packed(&vec![b'a'; 1_000_000]);
+        assert!(bomb.len() < 10_000);
+        assert_eq!(decode(999_999, &bomb, 500), Err(FileCode::FileTooLarge));
+        assert_eq!(
+            decode(1_000_000, &bomb, 500).map(|text| text.len()),
+            Ok(1_000_000)
+        );
+        assert_eq!(decode(3, b"abcd", 1), Err(FileCode::FileTooLarge));
+    }
+
+    #[test]
+    fn a_compressed_file_may_have_parts_but_not_lack_them() {
+        let file = [packed(b"a,b\n"), packed(b""), packed(b"c,d\n")].concat();
+        for size in [1, 7, 1_000] {
+            assert_eq!(decode(100, &file, size), Ok(b"a,b\nc,d\n".to_vec()));
+            for end in [3, 12, 18, file.len() - 1] {
+                assert_eq!(
+                    decode(100, &file[..end], size),
+                    Err(FileCode::BrokenGzip),
+                    "cut at {end}"
+                );
+            }
+            let mut damaged = packed(b"some more text, so that there is something to damage");
+            damaged[20] ^= 0x55;
+            assert_eq!(decode(100, &damaged, size), Err(FileCode::BrokenGzip));
+        }
+    }
+
+    #[test]
+    fn half_a_character_is_no_utf_8() {
+        for (units, expected) in [
+            (&[0x61_u16, 0xd83d, 0x62][..], &b"a\xed\xa0\xbdb"[..]),
+            (
+                &[0x61, 0xd83d, 0xd83d, 0xde00],
+                b"a\xed\xa0\xbd\xf0\x9f\x98\x80",
+            ),
+            (&[0x61, 0xde00, 0x62], b"a\xed\xb8\x80b"),
+            (&[0x61, 0xd83d], b"a\xed\xa0\xbd"),
+        ] {
+            let file: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+            let text = decode(100, &file, 3).expect("decoded");
+            assert!(std::str::from_utf8(&text).is_err());
+            assert_eq!(text, expected);
+        }
+        assert_eq!(decode(100, b"a\0b\0c", 2), Ok(b"ab\xff".to_vec()));
+        assert_eq!(decode(100, b"a", 1), Ok(b"a".to_vec()));
+        assert_eq!(decode(100, b"", 1), Ok(Vec::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_comes_out_the_same(text in "[a-zé€😀,\n]{2,60}", size in 1usize..20, mark in any::<bool>()) {
+            let text = format!("id{text}");
+            let marked = if mark { format!("\u{feff}{text}") } else { text.clone() };
+            let little = utf_16(&text, u16::to_le_bytes, mark);
+            let big = utf_16(&text, u16::to_be_bytes, mark);
+            for file in [marked.clone().into_bytes(), packed(marked.as_bytes()), packed(&little), packed(&big), little, big] {
+                prop_assert_eq!(decode(1_000, &file, size), Ok(marked.clone().into_bytes()));
+            }
+        }
+
+        #[test]
+        fn the_pieces_make_no_difference(file in any::<Vec<u8>>(), size in 1usize..9) {
+            let gzip = [&b"\x1f\x8b\x08\0"[..], &file].concat();
+            for file in [&file, &gzip] {
+                let whole = decode(1_000, file, file.len());
+                prop_assert_eq!(whole.is_ok(), decode(1_000, file, size).is_ok());
+                if let Ok(whole) = whole {
+                    prop_assert_eq!(decode(1_000, file, size), Ok(whole));
+                }
+            }
+        }
+    }
+}
