@@ -1,10 +1,13 @@
 //! Tests over more than one crate: the store's contract, the saga, the stack, and the rules of the house.
 
+mod catalog;
 mod contract;
 mod events;
 mod house;
 mod intake;
 mod measure;
 mod on_stack;
+mod pricing;
 mod saga;
+mod shapes;
 mod support;

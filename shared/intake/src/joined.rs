@@ -46,7 +46,7 @@ pub(crate) struct Memory {
 }
 
 /// A row: as it was found, under which order id, and what it asks for.
-type Line<'a> = (&'a Found<'a>, Option<String>, Result<Asked, Refusal>);
+type Line<'a> = (&'a Found<'a>, Option<&'a str>, Result<Asked, Refusal>);
 
 impl Joined {
     pub fn take(
@@ -57,22 +57,18 @@ impl Joined {
         rows: &mut Vec<Row>,
     ) {
         let (place, original) = (found.place(), found.original());
-        let may_be = |refused: &mut Refused| match (&refused.order_id, &order_id) {
+        let may_be = |refused: &mut Refused| match (&refused.order_id, order_id) {
             (Some(one), Some(other)) => one == other,
             _ => true,
         };
         self.refused = self.refused.take_if(may_be);
         if let Some(refused) = &mut self.refused {
-            refused.order_id = order_id;
+            refused.order_id = order_id.map(str::to_owned);
             let refusal = asked.err().unwrap_or_else(|| incomplete(refused.row));
             rows.push(reject(place, refusal, original).into());
             return;
         }
-        let another = |open: &Open| {
-            order_id
-                .as_ref()
-                .is_some_and(|id| *id != open.draft.order_id)
-        };
+        let another = |open: &Open| order_id.is_some_and(|id| id != open.draft.order_id);
         if self.open.as_ref().is_some_and(another) {
             self.close(header, settings, rows);
         }
@@ -100,7 +96,7 @@ impl Joined {
                 }
                 rows.push(reject(place, refusal, original).into());
                 self.refused = Some(Refused {
-                    order_id,
+                    order_id: order_id.map(str::to_owned),
                     row: place.row,
                 });
             }

@@ -144,7 +144,7 @@ impl Meaning for Orders {
         let currencies = &mut self.currencies;
         if let Lines::Row { joined: true, .. } = layout.lines {
             let order_id = cells.as_ref().ok().map(|cells| cells.text(Column::OrderId));
-            let order_id = order_id.filter(|id| !id.is_empty()).map(str::to_owned);
+            let order_id = order_id.filter(|id| !id.is_empty());
             let asked =
                 cells.and_then(|cells| order_row::read(header, layout, naming, &cells, currencies));
             self.joined
