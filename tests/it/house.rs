@@ -241,6 +241,18 @@ fn the_template_has_the_stores_tables() {
     }
 }
 
+/// What people may read of order files is what the code knows.
+#[test]
+fn the_docs_name_every_column_and_code() {
+    let docs = text("shared/intake/README.md");
+    let codes = intake::Code::ALL.map(intake::Code::as_str);
+    let file_codes = intake::FileCode::ALL.map(intake::FileCode::as_str);
+    let names = intake::column_names().flatten().copied();
+    for word in names.chain(codes).chain(file_codes) {
+        assert!(docs.contains(&format!("`{word}`")), "{word}");
+    }
+}
+
 /// A file that does not fit into a head does not fit into a file.
 #[test]
 fn no_file_is_too_long() {

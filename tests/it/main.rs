@@ -1,6 +1,7 @@
 //! Tests over more than one crate: the store's contract, the saga, the stack, and the rules of the house.
 
 mod catalog;
+mod chunk_process;
 mod contract;
 mod events;
 mod house;

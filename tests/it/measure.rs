@@ -2,8 +2,6 @@
 //! `cargo test --release -p it measure -- --ignored --nocapture`
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ordermill::commands::cost::report;
@@ -11,6 +9,7 @@ use ordermill::cost::Cost;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
+use crate::support::lambda::{binaries, command, peak};
 use crate::support::stack::{deployed, ended, functions, upload};
 use crate::support::{moment, stock, verify};
 
@@ -19,20 +18,16 @@ use crate::support::{moment, stock, verify};
 #[ignore = "a measurement"]
 async fn measure_the_start_of_each_function() {
     const STARTS: usize = 30;
-    let binaries = std::env::current_exe()
-        .expect("this binary")
-        .parent()
-        .and_then(|deps| deps.parent())
-        .map(PathBuf::from)
-        .expect("a folder");
     for name in ordermill::local::FUNCTIONS {
-        let binary = binaries.join(name);
+        let binary = binaries().join(name);
         let size_mb = std::fs::metadata(&binary).expect("a binary").len() as f64 / 1e6;
         let (mut times_ms, mut peak_mb) = (Vec::new(), 0.0f64);
         for _ in 0..STARTS {
             let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let started = Instant::now();
-            let mut process = start(&binary, name, api.local_addr().expect("an address").port());
+            // Without an endpoint: as on AWS, with its certificates to be read.
+            let port = api.local_addr().expect("an address").port();
+            let mut process = command(name, port).spawn().expect("a function that starts");
             let accepted = tokio::time::timeout(Duration::from_secs(5), api.accept()).await;
             let accepted = accepted.expect("a function that asks for work");
             let (mut connection, _) = accepted.expect("a connection");
@@ -52,51 +47,6 @@ async fn measure_the_start_of_each_function() {
             "{name}: {size_mb:.1} MB, first poll after {median:.1} ms ({least:.1} to {most:.1}), {peak_mb:.1} MB at that time"
         );
     }
-}
-
-fn start(binary: &PathBuf, name: &str, port: u16) -> Child {
-    let mut command = Command::new(binary);
-    command
-        .env_clear()
-        .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"));
-    for (variable, value) in [
-        ("AWS_LAMBDA_FUNCTION_NAME", name),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "stream"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", "group"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        // Without an endpoint: as on AWS, with its certificates to be read.
-        ("ORDERS_TABLE", "orders"),
-        ("PRODUCTS_TABLE", "products"),
-        ("CUSTOMERS_TABLE", "customers"),
-        ("IMPORTS_TABLE", "imports"),
-        ("JOURNAL_TABLE", "journal"),
-        ("CATALOGS_TABLE", "catalogs"),
-        ("IMPORTS_QUEUE_URL", "http://127.0.0.1/imports"),
-        ("IMPORTS_DEAD_QUEUE_URL", "http://127.0.0.1/imports-dead"),
-        ("CATALOGS_QUEUE_URL", "http://127.0.0.1/catalogs"),
-        ("CATALOGS_DEAD_QUEUE_URL", "http://127.0.0.1/catalogs-dead"),
-        ("BATCHES_QUEUE_URL", "http://127.0.0.1/queue"),
-        ("BATCHES_DEAD_QUEUE_URL", "http://127.0.0.1/dead"),
-        (
-            "SAGA_ARN",
-            "arn:aws:states:us-east-1:000000000000:stateMachine:saga",
-        ),
-        ("BUSINESS_TIME_ZONE", "UTC"),
-        ("PAYMENT_APPROVAL_RATE", "0.9"),
-        ("TOTAL_POLICY", "declared"),
-        ("DEFAULT_CURRENCY", "USD"),
-    ] {
-        command.env(variable, value);
-    }
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a function that starts")
 }
 
 /// 10,000 orders of one line over 100 products: how fast, at what cost, and who was busy.
@@ -171,14 +121,4 @@ fn processors(stack: &str) -> BTreeMap<String, (f64, u32, f64)> {
         *sum = (sum.0 + ticks / 100.0, sum.1 + 1, sum.2.max(peak(pid)));
     }
     sums
-}
-
-/// The most memory that a process ever held, in MB.
-fn peak(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next())
-        .and_then(|kb| kb.parse::<f64>().ok())
-        .unwrap_or_default()
-        / 1000.0
 }

@@ -14,19 +14,31 @@ pub struct S3Files {
     pub client: aws_sdk_s3::Client,
 }
 
-/// Nothing, behind the end of the object.
-struct S3Body(Option<ByteStream>);
+struct S3Body {
+    /// Nothing, behind the end of the object.
+    stream: Option<ByteStream>,
+    /// Bytes that were not asked for, and come all the same.
+    skip: u64,
+}
 
 impl Body for S3Body {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
-        let Some(stream) = &mut self.0 else {
+        let Some(stream) = &mut self.stream else {
             return Ok(None);
         };
-        let bytes = stream
-            .try_next()
-            .await
-            .map_err(|error| Fault::Transient(format!("reading the object: {error}")))?;
-        Ok(bytes.map(|bytes| bytes.to_vec()))
+        loop {
+            let bytes = stream
+                .try_next()
+                .await
+                .map_err(|error| Fault::Transient(format!("reading the object: {error}")))?;
+            let Some(bytes) = bytes else { return Ok(None) };
+            // It fits: it is no longer than what is in memory.
+            let skipped = self.skip.min(bytes.len() as u64) as usize;
+            self.skip -= skipped as u64;
+            if skipped < bytes.len() {
+                return Ok(Some(bytes[skipped..].to_vec()));
+            }
+        }
     }
 }
 
@@ -42,11 +54,21 @@ impl Files for S3Files {
             .if_match(format!("\"{}\"", object.etag))
             .set_range((from > 0).then(|| format!("bytes={from}-")));
         match request.send().await {
-            Ok(answer) => Ok(Opened::Body(S3Body(Some(answer.body)))),
+            Ok(answer) => {
+                // A server may answer with the whole object instead of a part: an emulator does, for versions.
+                let is_part = answer.content_range.is_some();
+                Ok(Opened::Body(S3Body {
+                    stream: Some(answer.body),
+                    skip: if is_part { 0 } else { from },
+                }))
+            }
             Err(error) => match error.code() {
                 Some("NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed") => Ok(Opened::Gone),
                 Some("PreconditionFailed") => Ok(Opened::Replaced),
-                Some("InvalidRange") => Ok(Opened::Body(S3Body(None))),
+                Some("InvalidRange") => Ok(Opened::Body(S3Body {
+                    stream: None,
+                    skip: 0,
+                })),
                 _ => Err(transient(error)),
             },
         }

@@ -44,7 +44,7 @@ impl CatalogReader {
         CatalogReader {
             table: Table::new(Products {
                 default_currency,
-                rows: HashMap::new(),
+                lines: HashMap::new(),
             }),
         }
     }
@@ -67,8 +67,8 @@ impl CatalogReader {
 
 struct Products {
     default_currency: Currency,
-    /// In which row each SKU stands.
-    rows: HashMap<String, u64>,
+    /// In which line each SKU stands.
+    lines: HashMap<String, u64>,
 }
 
 const NEEDED: [Column; 4] = [
@@ -113,7 +113,7 @@ impl Meaning for Products {
     fn read(&mut self, header: &Header, (): &(), found: &Found<'_>, items: &mut Vec<CatalogItem>) {
         let place = found.place();
         let product =
-            cells(header, found).and_then(|cells| self.product(header, place.row, &cells));
+            cells(header, found).and_then(|cells| self.product(header, place.line, &cells));
         items.push(match product {
             Ok(product) => CatalogItem::Product(product),
             Err(refusal) => reject(place, refusal, found.original()).into(),
@@ -129,7 +129,7 @@ impl Products {
     fn product(
         &mut self,
         header: &Header,
-        row: u64,
+        line: u64,
         cells: &Cells<'_>,
     ) -> Result<CatalogRow, Refusal> {
         let currency = cells
@@ -151,16 +151,16 @@ impl Products {
         };
         let refused =
             |code, message: String| Err(Wrong::new(code, message).at(header.name(Column::Sku)));
-        if let Some(first) = self.rows.get(&product.sku) {
-            let message = format!("row {first} has this product already: which one should hold?");
+        if let Some(first) = self.lines.get(&product.sku) {
+            let message = format!("line {first} has this product already: which one should hold?");
             return refused(Code::DuplicateSku, message);
         }
-        if self.rows.len() == PRODUCTS_PER_CATALOG {
+        if self.lines.len() == PRODUCTS_PER_CATALOG {
             let message =
                 format!("more than {PRODUCTS_PER_CATALOG} products: cut it into several files");
             return refused(Code::TooManyItems, message);
         }
-        self.rows.insert(product.sku.clone(), row);
+        self.lines.insert(product.sku.clone(), line);
         Ok(product)
     }
 }

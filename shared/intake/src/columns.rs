@@ -57,6 +57,11 @@ pub(crate) const NAMES: [(Column, &[&str]); 19] = [
     (Column::Stock, &["stock", "stocked", "in_stock", "available"]),
 ];
 
+/// Each column with all of its names, for whoever explains them.
+pub fn names() -> impl Iterator<Item = &'static [&'static str]> {
+    NAMES.iter().map(|(_, names)| *names)
+}
+
 impl Column {
     pub fn name(self) -> &'static str {
         self.names().first().copied().unwrap_or_default()

@@ -35,8 +35,8 @@ struct Refused {
     /// Nothing where nobody can tell: then the next row belongs to it, whatever its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     order_id: Option<String>,
-    /// The row that is to blame.
-    row: u64,
+    /// The line of the row that is to blame.
+    line: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Joined {
         self.refused = self.refused.take_if(may_be);
         if let Some(refused) = &mut self.refused {
             refused.order_id = order_id.map(str::to_owned);
-            let refusal = asked.err().unwrap_or_else(|| incomplete(refused.row));
+            let refusal = asked.err().unwrap_or_else(|| incomplete(refused.line));
             rows.push(reject(place, refusal, original).into());
             return;
         }
@@ -92,12 +92,12 @@ impl Joined {
             (Ok(()), None) => {}
             (Err(refusal), _) => {
                 if let Some(open) = self.open.take() {
-                    give_back(open.rows, place.row, rows);
+                    give_back(open.rows, place.line, rows);
                 }
                 rows.push(reject(place, refusal, original).into());
                 self.refused = Some(Refused {
                     order_id: order_id.map(str::to_owned),
-                    row: place.row,
+                    line: place.line,
                 });
             }
         }
@@ -122,7 +122,7 @@ impl Joined {
                 let others = own.split_off(1);
                 for (place, original) in own {
                     rows.push(reject(place, refusal.clone(), &original).into());
-                    give_back(others.clone(), place.row, rows);
+                    give_back(others.clone(), place.line, rows);
                 }
             }
         }
@@ -148,9 +148,9 @@ impl Open {
     fn join(&mut self, header: &Header, asked: Asked, bytes: usize) -> Result<(), Refusal> {
         let (draft, more) = (&mut self.draft, asked.draft);
         let disagree = |column: Column| {
-            let first = self.rows.first().map_or(0, |(place, _)| place.row);
+            let first = self.rows.first().map_or(0, |(place, _)| place.line);
             let name = header.name(column);
-            let message = format!("{name} is another one than in row {first} of this order");
+            let message = format!("{name} is another one than in line {first}, of the same order");
             Err(Wrong::new(Code::RowsDisagree, message).at(name))
         };
         if more.customer_id != draft.customer_id {
@@ -190,6 +190,6 @@ fn give_back(own: Vec<(Place, Vec<u8>)>, blame: u64, rows: &mut Vec<Row>) {
 
 fn incomplete(blame: u64) -> Refusal {
     let message =
-        format!("row {blame} of the same order was rejected, and no order is taken in part");
+        format!("line {blame}, of the same order, was rejected, and no order is taken in part");
     Wrong::new(Code::IncompleteOrder, message).at("")
 }

@@ -30,6 +30,7 @@ mod values;
 
 pub use catalog::{CatalogItem, CatalogReader, CatalogRow};
 pub use code::Code;
+pub use columns::names as column_names;
 pub use file_error::{FileCode, FileError};
 pub use reader::{Mark, Reader, Row, Settings};
 pub use rejects::Reject;

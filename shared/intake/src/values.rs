@@ -197,6 +197,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_name_many_currencies() {
+        let mut currencies = Currencies::new(currency("USD").expect("a currency"));
+        for (text, expected) in [
+            ("EUR", Some("EUR")),
+            ("EUR", Some("EUR")),
+            ("jpy", Some("JPY")),
+            ("XXX", None),
+            ("XXX", None),
+            ("JPY", Some("JPY")),
+            ("EUR", Some("EUR")),
+        ] {
+            let read = currencies.read(text).ok().map(Currency::code);
+            assert_eq!(read, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn quantities_and_stock_are_plain_digits() {
         assert_eq!(quantity("007"), Ok(7));
         assert_eq!(stock("0"), Ok(0));

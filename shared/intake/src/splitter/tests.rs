@@ -210,6 +210,36 @@ fn the_last_column_may_be_the_rest_of_the_line() {
     }
 }
 
+#[test]
+fn the_rest_of_a_line_may_stand_behind_many_cells() {
+    let cells = "a,".repeat(40);
+    let file = format!("{cells}[1,2]\n{cells}\"[1,2]\"\n{cells}1,2\n");
+    let seen = "a~".repeat(40);
+    for size in [1, 7, 1_000] {
+        assert_eq!(
+            with_rest(b',', 40, &file, size),
+            [
+                format!("{seen}[1,2]"),
+                format!("{seen}[1,2]"),
+                format!("{seen}1~2")
+            ]
+        );
+    }
+}
+
+#[test]
+fn line_ends_count_once_however_many_there_are() {
+    for (end, expected) in [
+        ("\n", 1_000),
+        ("\r", 1_000),
+        ("\r\n", 1_000),
+        ("\n\r", 1_001),
+    ] {
+        let text = end.repeat(1_000);
+        assert_eq!(line_ends(0, text.as_bytes()), expected, "{end:?}");
+    }
+}
+
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop::sample::select(b"\"\",,\n\n\r ab\xEF\xBB\xBF\0".to_vec());
     prop::collection::vec(byte, 0..80)
