@@ -72,24 +72,27 @@ type Row = (Order, Contact);
 /// that run at the same time seldom want the same one. Sorting keeps file order among the orders of a product.
 /// Rows that repeat an order id stay together, behind the first of them, so that the first wins.
 /// The same window always gives the same batches.
-pub fn cut(import_id: &str, mut number: u32, mut window: Vec<Row>) -> Vec<Batch> {
-    bring_together(&mut window);
+pub fn cut(import_id: &str, mut number: u32, window: Vec<Row>) -> Vec<Batch> {
+    let window = brought_together(window);
+    let repeats: Vec<(usize, usize)> = window
+        .chunk_by(|(one, _), (other, _)| one.order_id == other.order_id)
+        // Only more repeats than a batch can hold are ever torn apart.
+        .flat_map(|repeats| repeats.chunks(ORDERS_PER_BATCH))
+        .map(|repeats| (repeats.len(), repeats.iter().map(wire_bytes).sum()))
+        .collect();
+    let mut window = window.into_iter();
     let mut batches = Vec::new();
     let mut rows: Vec<Row> = Vec::new();
     let mut bytes = 0usize;
-    for repeats in window.chunk_by(|(one, _), (other, _)| one.order_id == other.order_id) {
-        // Only more repeats than a batch can hold are ever torn apart.
-        for repeats in repeats.chunks(ORDERS_PER_BATCH) {
-            let size = repeats.iter().map(wire_bytes).sum();
-            let many = rows.len().saturating_add(repeats.len()) > ORDERS_PER_BATCH;
-            if !rows.is_empty() && (many || bytes.saturating_add(size) > BYTES_PER_BATCH) {
-                batches.push(batch(import_id, number, std::mem::take(&mut rows)));
-                number = number.saturating_add(1);
-                bytes = 0;
-            }
-            bytes = bytes.saturating_add(size);
-            rows.extend_from_slice(repeats);
+    for (count, size) in repeats {
+        let many = rows.len().saturating_add(count) > ORDERS_PER_BATCH;
+        if !rows.is_empty() && (many || bytes.saturating_add(size) > BYTES_PER_BATCH) {
+            batches.push(batch(import_id, number, std::mem::take(&mut rows)));
+            number = number.saturating_add(1);
+            bytes = 0;
         }
+        bytes = bytes.saturating_add(size);
+        rows.extend(window.by_ref().take(count));
     }
     if !rows.is_empty() {
         batches.push(batch(import_id, number, rows));
@@ -98,15 +101,20 @@ pub fn cut(import_id: &str, mut number: u32, mut window: Vec<Row>) -> Vec<Batch>
 }
 
 /// By the first product, then by the first row of the order id, then by row.
-fn bring_together(window: &mut [Row]) {
-    let mut homes: HashMap<String, (String, u64)> = HashMap::new();
-    for (order, _) in window.iter() {
-        let sku = order.lines.first().map(|line| line.sku.clone());
-        homes
-            .entry(order.order_id.clone())
-            .or_insert((sku.unwrap_or_default(), order.row));
+fn brought_together(window: Vec<Row>) -> Vec<Row> {
+    let mut homes: HashMap<&str, (&str, u64)> = HashMap::with_capacity(window.len());
+    for (order, _) in &window {
+        let sku = order.lines.first().map_or("", |line| line.sku.as_str());
+        homes.entry(&order.order_id).or_insert((sku, order.row));
     }
-    window.sort_by_cached_key(|(order, _)| (homes.get(&order.order_id).cloned(), order.row));
+    let place = |(order, _): &Row| (homes.get(order.order_id.as_str()).copied(), order.row);
+    let mut sequence: Vec<_> = window.iter().map(place).zip(0usize..).collect();
+    sequence.sort_unstable();
+    let sequence: Vec<usize> = sequence.into_iter().map(|(_, index)| index).collect();
+    // Rows are moved, not copied.
+    let mut rows: Vec<Option<Row>> = window.into_iter().map(Some).collect();
+    let moved = |index| rows.get_mut(index).and_then(Option::take);
+    sequence.into_iter().filter_map(moved).collect()
 }
 
 fn batch(import_id: &str, number: u32, mut rows: Vec<Row>) -> Batch {
@@ -118,13 +126,11 @@ fn batch(import_id: &str, number: u32, mut rows: Vec<Row>) -> Batch {
         if contact.is_empty() {
             continue;
         }
-        let customer_id = contact.customer_id.clone();
-        let known = contacts.remove(&customer_id).unwrap_or_default();
-        let known = Contact {
-            customer_id: customer_id.clone(),
-            ..known
+        let contact = match contacts.remove(&contact.customer_id) {
+            Some(known) => known.updated_by(contact),
+            None => contact,
         };
-        contacts.insert(customer_id, known.updated_by(contact));
+        contacts.insert(contact.customer_id.clone(), contact);
     }
     Batch {
         batch_id: ids::batch_id(import_id, number),

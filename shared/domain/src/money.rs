@@ -113,15 +113,20 @@ impl Money {
         if amount.is_sign_negative() && !amount.is_zero() {
             return Err(MoneyError::Negative(amount));
         }
-        if amount > Decimal::from(Self::LIMIT) {
+        // Most digits, read as a whole number, are below the limit already, and most amounts have the currency's
+        // decimals: the questions that take longer are asked about the others only.
+        let few_digits = amount.mantissa() <= i128::from(Self::LIMIT);
+        if !few_digits && amount > Decimal::from(Self::LIMIT) {
             return Err(MoneyError::TooLarge);
         }
-        if amount.normalize().scale() > currency.scale() {
+        if amount.scale() > currency.scale() && amount.normalize().scale() > currency.scale() {
             return Err(MoneyError::TooPrecise { amount, currency });
         }
         let mut amount = amount.abs();
         // Widening only: nothing is cut off, so 25 and 25.00 are the same amount, written the same way.
-        amount.rescale(currency.scale());
+        if amount.scale() != currency.scale() {
+            amount.rescale(currency.scale());
+        }
         Ok(Money { amount, currency })
     }
 
