@@ -76,9 +76,7 @@ pub fn cut(import_id: &str, mut number: u32, window: Vec<Row>) -> Vec<Batch> {
     let window = brought_together(window);
     let repeats: Vec<(usize, usize)> = window
         .chunk_by(|(one, _), (other, _)| one.order_id == other.order_id)
-        // Only more repeats than a batch can hold are ever torn apart.
-        .flat_map(|repeats| repeats.chunks(ORDERS_PER_BATCH))
-        .map(|repeats| (repeats.len(), repeats.iter().map(wire_bytes).sum()))
+        .flat_map(portions)
         .collect();
     let mut window = window.into_iter();
     let mut batches = Vec::new();
@@ -98,6 +96,23 @@ pub fn cut(import_id: &str, mut number: u32, window: Vec<Row>) -> Vec<Batch> {
         batches.push(batch(import_id, number, rows));
     }
     batches
+}
+
+/// How many of these rows go together, and their bytes. Only more repeats than a batch can hold are ever torn apart.
+fn portions(repeats: &[Row]) -> Vec<(usize, usize)> {
+    let mut portions: Vec<(usize, usize)> = Vec::new();
+    for size in repeats.iter().map(wire_bytes) {
+        match portions.last_mut() {
+            Some((count, bytes))
+                if *count < ORDERS_PER_BATCH && bytes.saturating_add(size) <= BYTES_PER_BATCH =>
+            {
+                *count = count.saturating_add(1);
+                *bytes = bytes.saturating_add(size);
+            }
+            _ => portions.push((1, size)),
+        }
+    }
+    portions
 }
 
 /// By the first product, then by the first row of the order id, then by row.
@@ -223,6 +238,28 @@ mod tests {
                 assert_eq!(has(first), has(repeat), "rows {first} and {repeat}");
             }
         }
+    }
+
+    #[test]
+    fn repeats_too_large_for_one_batch_are_torn_apart() {
+        let large = |row| {
+            let skus: Vec<String> = (0..90).map(|sku| format!("{sku:0128}")).collect();
+            let lines: Vec<(&str, u32)> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
+            let draft = crate::order::tests::draft(row, "O-1", &lines);
+            let order = Order::new(draft, crate::order::TotalPolicy::Declared).expect("valid");
+            (order, Contact::default())
+        };
+        let batches = cut("im_x", 0, (1..=40).map(large).collect());
+        assert!(batches.len() > 10);
+        for batch in &batches {
+            assert!(wire_bytes(batch) <= BYTES_PER_BATCH + 200);
+        }
+        let rows: Vec<u64> = batches
+            .iter()
+            .flat_map(|batch| &batch.orders)
+            .map(|order| order.row)
+            .collect();
+        assert_eq!(rows, (1..=40).collect::<Vec<_>>());
     }
 
     #[test]

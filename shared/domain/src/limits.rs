@@ -37,9 +37,12 @@ pub const ROW_BYTES: usize = 256 * 1024;
 /// Cells of one row: ten times the widest export we have seen. A line of nothing but commas must not fill memory.
 pub const CELLS_PER_ROW: usize = 1_000;
 
-/// Products in one catalog file. Their SKUs are kept while it is read, to find one that stands in it twice: at most
-/// some sixty megabytes, of the function's 256.
-pub const PRODUCTS_PER_CATALOG: usize = 500_000;
+/// Products in one catalog file: each is written by itself, and all of them within one invocation's time.
+pub const PRODUCTS_PER_CATALOG: usize = 200_000;
+
+/// Orders in one file whose rows are joined to orders. What their ids hash to is kept, to find rows that stand apart
+/// from their order: at most some forty megabytes.
+pub const JOINED_ORDERS_PER_FILE: usize = 2_000_000;
 
 /// Units of a product in stock: a trillion, which no warehouse holds and every counter does.
 pub const UNITS_IN_STOCK: u64 = 1_000_000_000_000;

@@ -2,15 +2,40 @@
 //!
 //! A point or a comma can stand before the decimals or between the thousands. What else stands in the number decides:
 //! `1,234.56` and `1.234,56` can be one number each, and so can `12,50`, for no group has two digits. `1,234` can be two
-//! numbers and is refused. A point alone is a decimal point, as in every machine's notation. Currency signs are
+//! numbers and is refused. A point alone is a decimal point, as in every machine's notation; but where a currency has no
+//! three decimals, `1.250` in a cell was hardly written by a machine, and is refused like `1,250`. Currency signs are
 //! refused as well: a dozen countries have a dollar.
 
+use domain::Currency;
 use domain::money::parse_decimal;
 use rust_decimal::Decimal;
 
 use crate::code::{Code, Wrong};
 use crate::values::shown;
 
+/// An amount in a cell, which a person may have written.
+pub(crate) fn in_cell(text: &str, currency: Currency) -> Result<Decimal, Wrong> {
+    let thousands = |(whole, rest): (&str, &str)| are_groups(&[whole, rest]);
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    // More decimals than the currency has are refused anyway, unless they are zeros.
+    if currency.scale() < 3 && text.ends_with('0') && digits.split_once('.').is_some_and(thousands)
+    {
+        let plain = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if plain && digits.matches('.').count() == 1 {
+            let message = format!(
+                "{:?} is {} or a thousand times as much: write it without zeros at its end",
+                shown(text),
+                digits.trim_end_matches('0')
+            );
+            return Err(Wrong::new(Code::AmbiguousAmount, message));
+        }
+    }
+    read(text)
+}
+
+/// An amount that a program wrote.
 pub(crate) fn read(text: &str) -> Result<Decimal, Wrong> {
     match parse_decimal(text) {
         Ok(amount) => Ok(amount),
@@ -114,6 +139,37 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_point_before_three_digits_is_not_trusted_in_a_cell() {
+        let seen = |text: &str, currency: &str| {
+            in_cell(text, currency.parse().expect("a currency")).map_err(|wrong| wrong.code)
+        };
+        for (text, currency) in [
+            ("1.250", "EUR"),
+            ("12.000", "USD"),
+            ("2.000", "JPY"),
+            ("-1.250", "EUR"),
+        ] {
+            assert_eq!(
+                seen(text, currency),
+                Err(Code::AmbiguousAmount),
+                "{text} {currency}"
+            );
+        }
+        for (text, currency) in [
+            ("16.250", "KWD"),
+            ("0.250", "EUR"),
+            ("1.25", "EUR"),
+            ("1250.000", "EUR"),
+            ("1.2500", "EUR"),
+            ("1.250,00", "EUR"),
+            ("12.345", "EUR"),
+        ] {
+            assert!(seen(text, currency).is_ok(), "{text} {currency}");
+        }
+        assert_eq!(seen("a.250", "EUR"), Err(Code::NotAnAmount));
     }
 
     #[test]

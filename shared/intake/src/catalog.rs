@@ -81,7 +81,6 @@ const NEEDED: [Column; 4] = [
 impl Meaning for Products {
     type Layout = ();
     type Item = CatalogItem;
-    type Memory = ();
 
     fn columns(&self) -> &'static [Column] {
         &[
@@ -119,10 +118,6 @@ impl Meaning for Products {
             Err(refusal) => reject(place, refusal, found.original()).into(),
         });
     }
-
-    fn memory(&self) {}
-
-    fn remember(&mut self, (): ()) {}
 }
 
 impl Products {
@@ -145,7 +140,10 @@ impl Products {
                 Ok(text.to_owned())
             })?,
             price: cells.required(Column::UnitPrice, |text| {
-                Ok(Money::new(values::amount(text)?, currency)?)
+                Ok(Money::new(
+                    values::amount_in_cell(text, currency)?,
+                    currency,
+                )?)
             })?,
             stock: cells.required(Column::Stock, values::stock)?,
         };

@@ -52,12 +52,14 @@ pub enum Code {
     RowsDisagree,
     /// Another row of this order was rejected, and no order is taken in part.
     IncompleteOrder,
+    /// Other rows of this order stand elsewhere in the file, and were taken for it or not.
+    SplitOrder,
     /// The SKU stands in the catalog file twice.
     DuplicateSku,
 }
 
 impl Code {
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 25] = [
         Code::WrongCellCount,
         Code::TooManyCells,
         Code::NotUtf8,
@@ -81,6 +83,7 @@ impl Code {
         Code::TotalDiffers,
         Code::RowsDisagree,
         Code::IncompleteOrder,
+        Code::SplitOrder,
         Code::DuplicateSku,
     ];
 
@@ -109,6 +112,7 @@ impl Code {
             Code::TotalDiffers => "total_differs",
             Code::RowsDisagree => "rows_disagree",
             Code::IncompleteOrder => "incomplete_order",
+            Code::SplitOrder => "split_order",
             Code::DuplicateSku => "duplicate_sku",
         }
     }

@@ -209,6 +209,15 @@ fn names_of(record: &Record<'_>) -> Option<Vec<String>> {
         .collect()
 }
 
+/// Whether an unknown name seems to be one of a price. Where nothing else has prices, it must not be passed over.
+pub(crate) fn speaks_of_price(name: &str) -> bool {
+    const PARTS: [&str; 3] = ["price", "cost", "amount"];
+    const WORDS: [&str; 3] = ["cents", "rate", "total"];
+    let name = plain(name);
+    PARTS.iter().any(|part| name.contains(part))
+        || name.split('_').any(|word| WORDS.contains(&word))
+}
+
 pub(crate) fn plain(name: &str) -> String {
     let mut plain = name.to_lowercase();
     plain = plain.replace(

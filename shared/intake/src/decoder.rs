@@ -22,6 +22,8 @@ pub(crate) struct Decoder {
     taken: usize,
     ended: bool,
     unpacker: Unpacker,
+    /// Why nothing more can be expanded.
+    broken: Option<FileError>,
     text: Text,
     /// Bytes of text so far, and how many there may be.
     written: u64,
@@ -31,7 +33,9 @@ pub(crate) struct Decoder {
 enum Unpacker {
     Undecided,
     Plain,
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    /// And how much is left of the piece at hand. Pieces begin and end at the same places of the file, however it comes:
+    /// else, where it is damaged, the last text before the damage would depend on that.
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>, usize),
 }
 
 /// How characters are written.
@@ -49,6 +53,7 @@ impl Decoder {
             taken: 0,
             ended: false,
             unpacker: Unpacker::Undecided,
+            broken: None,
             text: Text::Undecided(Vec::new()),
             written: 0,
             limit: FILE_BYTES,
@@ -87,7 +92,10 @@ impl Decoder {
             Unpacker::Undecided if rest.len() < 2 && !self.ended => Ok(false),
             Unpacker::Undecided => {
                 self.unpacker = match rest {
-                    [0x1f, 0x8b, ..] => Unpacker::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+                    [0x1f, 0x8b, ..] => {
+                        let expander = Box::new(MultiGzDecoder::new(Vec::new()));
+                        Unpacker::Gzip(expander, PACKED_PIECE_BYTES)
+                    }
                     _ => Unpacker::Plain,
                 };
                 Ok(true)
@@ -99,20 +107,35 @@ impl Decoder {
                 self.taken += piece.len();
                 Ok(true)
             }
-            Unpacker::Gzip(unpacked) if rest.is_empty() => {
-                if !self.ended {
-                    return Ok(false);
+            Unpacker::Gzip(_, left) if rest.len() < *left && !self.ended => Ok(false),
+            Unpacker::Gzip(expander, left) => {
+                if let Some(error) = &self.broken {
+                    return Err(error.clone());
                 }
-                unpacked.try_finish().map_err(broken)?;
-                let last = std::mem::take(unpacked.get_mut());
-                self.text.push(&last, out);
-                Ok(self.text.end(out) || !last.is_empty())
-            }
-            Unpacker::Gzip(unpacked) => {
-                let piece = &rest[..rest.len().min(PACKED_PIECE_BYTES)];
-                self.taken += unpacked.write(piece).map_err(broken)?;
-                self.text.push(&std::mem::take(unpacked.get_mut()), out);
-                Ok(true)
+                let piece = &rest[..rest.len().min(*left)];
+                let outcome = if piece.is_empty() {
+                    expander.try_finish().map(|()| 0)
+                } else {
+                    expander.write(piece)
+                };
+                let expanded = std::mem::take(expander.get_mut());
+                self.text.push(&expanded, out);
+                match outcome {
+                    Ok(0) if piece.is_empty() => Ok(self.text.end(out) || !expanded.is_empty()),
+                    Ok(taken) => {
+                        self.taken += taken;
+                        *left -= taken;
+                        if *left == 0 {
+                            *left = PACKED_PIECE_BYTES;
+                        }
+                        Ok(true)
+                    }
+                    Err(error) => {
+                        // What was expanded before is read first.
+                        self.broken = Some(broken(error));
+                        Ok(true)
+                    }
+                }
             }
         }
     }
@@ -301,6 +324,36 @@ mod tests {
             let mut damaged = packed(b"some more text, so that there is something to damage");
             damaged[20] ^= 0x55;
             assert_eq!(decode(100, &damaged, size), Err(FileCode::BrokenGzip));
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_has_the_same_text_before_the_damage_however_it_comes() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let text: Vec<u8> = std::iter::repeat_with(|| random.alphanumeric() as u8)
+            .take(60_000)
+            .collect();
+        let whole = packed(&text);
+        let mut damaged = whole.clone();
+        damaged[30_000] ^= 0xff;
+        for file in [&whole[..whole.len() - 9], &whole[..25_000], &damaged[..]] {
+            let seen = |size: usize| {
+                let mut decoder = Decoder::new();
+                let mut text = Vec::new();
+                for piece in file.chunks(size) {
+                    decoder.push(piece);
+                    while decoder.next(&mut text).unwrap_or_default() {}
+                }
+                decoder.end();
+                while decoder.next(&mut text).unwrap_or_default() {}
+                assert!(decoder.next(&mut text).is_err());
+                text
+            };
+            let expected = seen(file.len());
+            assert!(expected.len() > 20_000 && text.starts_with(&expected[..20_000]));
+            for size in [1, 999, 4_096, 10_000] {
+                assert_eq!(seen(size), expected, "pieces of {size}");
+            }
         }
     }
 

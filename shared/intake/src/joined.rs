@@ -1,11 +1,15 @@
 //! Files of one line a row, whose rows make one order as long as they follow each other under one order id.
 //!
 //! An order is taken whole or not at all. One row that is refused takes the others of its order with it, before and
-//! behind; and a row whose order nobody can tell, the orders on both of its sides. People get all of them back.
+//! behind; and a row whose order nobody can tell, the orders on both of its sides. A row that stands apart from the others
+//! of its order comes too late for it. People get all of them back.
 
-use domain::limits::{LINES_PER_ORDER, ROW_BYTES};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use domain::limits::{JOINED_ORDERS_PER_FILE, LINES_PER_ORDER, ROW_BYTES};
 use domain::order::{Contact, Draft};
-use serde::{Deserialize, Serialize};
+use rust_decimal::Decimal;
 
 use crate::code::{Code, Refusal, Wrong};
 use crate::columns::{Column, Header};
@@ -18,6 +22,8 @@ use crate::table::reject;
 pub(crate) struct Joined {
     open: Option<Open>,
     refused: Option<Refused>,
+    /// The orders so far: of each, what its id hashes to.
+    seen: HashSet<u64>,
 }
 
 /// An order that may have more lines.
@@ -27,22 +33,17 @@ struct Open {
     /// Where its rows are, and what they say.
     rows: Vec<(Place, Vec<u8>)>,
     bytes: usize,
+    /// What the first row declares, as long as all others declare the same; and whether each is what its line comes to.
+    same_total: Option<Decimal>,
+    own_totals: bool,
 }
 
 /// An order that is not taken, and may have more rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Refused {
-    /// Nothing where nobody can tell: then the next row belongs to it, whatever its id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    order_id: Option<String>,
+    /// What its id hashes to. Nothing where nobody can tell: then the next row belongs to it, whatever its id.
+    order: Option<u64>,
     /// The line of the row that is to blame.
     line: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Memory {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refused: Option<Refused>,
 }
 
 /// A row: as it was found, under which order id, and what it asks for.
@@ -57,13 +58,15 @@ impl Joined {
         rows: &mut Vec<Row>,
     ) {
         let (place, original) = (found.place(), found.original());
-        let may_be = |refused: &mut Refused| match (&refused.order_id, order_id) {
+        let order = order_id.map(hash);
+        let may_be = |refused: &mut Refused| match (refused.order, order) {
             (Some(one), Some(other)) => one == other,
             _ => true,
         };
         self.refused = self.refused.take_if(may_be);
         if let Some(refused) = &mut self.refused {
-            refused.order_id = order_id.map(str::to_owned);
+            refused.order = order;
+            self.seen.extend(order);
             let refusal = asked.err().unwrap_or_else(|| incomplete(refused.line));
             rows.push(reject(place, refusal, original).into());
             return;
@@ -73,8 +76,12 @@ impl Joined {
             self.close(header, settings, rows);
         }
         let joined = asked.and_then(|asked| match &mut self.open {
+            Some(open) => open.join(header, asked, original.len()),
             None => {
+                self.begins(order)?;
                 self.open = Some(Open {
+                    same_total: asked.draft.declared_total,
+                    own_totals: Asked::is_own(&asked.draft),
                     draft: asked.draft,
                     contact: asked.contact,
                     rows: Vec::new(),
@@ -82,7 +89,6 @@ impl Joined {
                 });
                 Ok(())
             }
-            Some(open) => open.join(header, asked, original.len()),
         });
         match (joined, &mut self.open) {
             (Ok(()), Some(open)) => {
@@ -95,23 +101,36 @@ impl Joined {
                     give_back(open.rows, place.line, rows);
                 }
                 rows.push(reject(place, refusal, original).into());
-                self.refused = Some(Refused {
-                    order_id: order_id.map(str::to_owned),
-                    line: place.line,
-                });
+                self.seen.extend(order);
+                let line = place.line;
+                self.refused = Some(Refused { order, line });
             }
         }
+    }
+
+    fn begins(&mut self, order: Option<u64>) -> Result<(), Refusal> {
+        let refused = |code, message: String| Err(Wrong::new(code, message).at(""));
+        if order.is_some_and(|order| !self.seen.insert(order)) {
+            let message = "other rows of this order stand elsewhere, apart from this one";
+            return refused(Code::SplitOrder, message.to_owned());
+        }
+        if self.seen.len() > JOINED_ORDERS_PER_FILE {
+            let message = format!("more than {JOINED_ORDERS_PER_FILE} orders: cut the file");
+            return refused(Code::TooManyItems, message);
+        }
+        Ok(())
     }
 
     /// The order that is open has no more lines.
     pub fn close(&mut self, header: &Header, settings: &Settings, rows: &mut Vec<Row>) {
         let Some(open) = self.open.take() else { return };
         let continued = open.rows.len() as u64 - 1;
+        let total = open.total(header);
         let asked = Asked {
             draft: open.draft,
             contact: open.contact,
         };
-        match asked.order(header, settings) {
+        match total.and_then(|()| asked.order(header, settings)) {
             Ok((order, contact)) => rows.push(Row::Order {
                 order,
                 contact,
@@ -131,16 +150,6 @@ impl Joined {
     pub fn held_back(&self) -> Option<Place> {
         let (place, _) = self.open.as_ref()?.rows.first()?;
         Some(*place)
-    }
-
-    pub fn memory(&self) -> Memory {
-        Memory {
-            refused: self.refused.clone(),
-        }
-    }
-
-    pub fn remember(&mut self, memory: Memory) {
-        self.refused = memory.refused;
     }
 }
 
@@ -174,11 +183,40 @@ impl Open {
             })?;
             draft.declared_total = Some(sum);
         }
+        let own = Asked::is_own(&more);
+        self.own_totals &= own;
+        self.same_total = self
+            .same_total
+            .filter(|total| more.declared_total == Some(*total));
         draft.lines.extend(more.lines);
         let known = std::mem::take(&mut self.contact);
         self.contact = known.updated_by(asked.contact);
         Ok(())
     }
+}
+
+impl Open {
+    /// Where all rows declare one and the same total, which is not what their lines come to, it was meant for the
+    /// order: summed up, the customer would pay it once for each row.
+    fn total(&self, header: &Header) -> Result<(), Refusal> {
+        let summed = header.has(Column::LineTotal)
+            && !header.has(Column::Total)
+            && !header.has(Column::TotalCents);
+        match self.same_total {
+            Some(total) if summed && self.rows.len() > 1 && !self.own_totals => {
+                let name = header.name(Column::LineTotal);
+                let message = format!("each row says {total}: is it the line's, or the order's?");
+                Err(Wrong::new(Code::RowsDisagree, message).at(name))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn hash(order_id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    order_id.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Rows with nothing wrong about them but the order they belong to.
@@ -192,4 +230,105 @@ fn incomplete(blame: u64) -> Refusal {
     let message =
         format!("line {blame}, of the same order, was rejected, and no order is taken in part");
     Wrong::new(Code::IncompleteOrder, message).at("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::tests::{read, settings};
+
+    /// Each order as `id:lines total`, each reject as `line!code`.
+    fn check(header: &str, file: &str, expected: &[&str]) {
+        let file = format!("{header}\n{}\n", file.trim().replace(' ', "\n"));
+        let rows = read(settings(), [file.as_bytes()]).expect("a file of orders");
+        let shown: Vec<String> = rows
+            .iter()
+            .map(|row| match row {
+                Row::Order {
+                    order, continued, ..
+                } => {
+                    assert_eq!(order.lines.len() as u64, continued + 1);
+                    format!("{}:{} {}", order.order_id, order.lines.len(), order.total)
+                }
+                Row::Reject(reject) => format!("{}!{}", reject.line, reject.code.as_str()),
+            })
+            .collect();
+        assert_eq!(shown, expected, "{file}");
+    }
+
+    #[test]
+    fn an_order_is_taken_whole_or_not_at_all() {
+        let header = "order_id,customer_id,sku,qty,price,line_total";
+        for (file, expected) in [
+            (
+                "1,c,A,1,2,2 1,c,B,2,2,4 2,c,A,1,2,2",
+                &["1:2 6.00", "2:1 2.00"][..],
+            ),
+            ("1,c,A,1,2, 1,c,B,2,2,5", &["1:2 7.00"]),
+            (
+                "1,c,A,1,2,2 1,c,B,x,2,4 2,c,A,1,2,2",
+                &["2!incomplete_order", "3!bad_quantity", "2:1 2.00"],
+            ),
+            (
+                "1,c,A,x,2,2 1,c,B,1,2,2 2,c,A,1,2,2",
+                &["2!bad_quantity", "3!incomplete_order", "2:1 2.00"],
+            ),
+            (
+                "1,c,A,1,2,2 1,d,B,1,2,2",
+                &["2!incomplete_order", "3!rows_disagree"],
+            ),
+            // Rows that stand apart, of an order that was taken and of one that was not.
+            (
+                "1,c,A,1,2,2 2,c,A,1,2,2 1,c,B,1,2,2",
+                &["1:1 2.00", "2:1 2.00", "4!split_order"],
+            ),
+            (
+                "1,c,A,x,2,2 2,c,A,1,2,2 1,c,B,1,2,2",
+                &["2!bad_quantity", "2:1 2.00", "4!split_order"],
+            ),
+            // A row whose order nobody can tell.
+            (
+                "1,c,A,1,2,2 oops 2,c,A,1,2,2 2,c,B,1,2,2 3,c,A,1,2,2",
+                &[
+                    "2!incomplete_order",
+                    "3!wrong_cell_count",
+                    "4!incomplete_order",
+                    "5!incomplete_order",
+                    "3:1 2.00",
+                ],
+            ),
+            // The order's total on each of its rows.
+            (
+                "1,c,A,1,10,30 1,c,B,1,20,30",
+                &["2!rows_disagree", "3!incomplete_order"],
+            ),
+            ("1,c,A,1,10,10 1,c,B,1,10,10", &["1:2 20.00"]),
+        ] {
+            check(header, file, expected);
+        }
+        check(
+            "order_id,customer_id,sku,qty,price_per_item,total",
+            "1,c,A,1,10,30 1,c,B,1,20,30 2,c,A,1,10,9 2,c,A,1,10,8",
+            &["1:2 30.00", "4!incomplete_order", "5!rows_disagree"],
+        );
+        check(
+            "order_id,customer_id,sku,qty,total_amount",
+            "1,c,A,1,30 1,c,B,1,30 2,c,A,1,10",
+            &["2!rows_disagree", "3!incomplete_order", "2:1 10.00"],
+        );
+    }
+
+    #[test]
+    fn an_order_has_a_limit_of_rows() {
+        let rows = "1,c,A,1,2,2 ".repeat(LINES_PER_ORDER + 1);
+        let file = format!("{rows}2,c,A,1,2,2");
+        let header = "order_id,customer_id,sku,qty,price,line_total\n";
+        let file = format!("{header}{}\n", file.replace(' ', "\n"));
+        let rows = read(settings(), [file.as_bytes()]).expect("a file of orders");
+        let rejects = rows.iter().filter(|row| matches!(row, Row::Reject(_)));
+        assert_eq!(
+            (rows.len(), rejects.count()),
+            (LINES_PER_ORDER + 2, LINES_PER_ORDER + 1)
+        );
+    }
 }

@@ -3,7 +3,7 @@
 //! There is no list of known files. A header answers four questions, each by itself: what names an order, what names
 //! its customer, where its lines stand, and who prices them.
 
-use crate::columns::{Column, Header, plain};
+use crate::columns::{Column, Header, speaks_of_price};
 use crate::file_error::{FileCode, FileError};
 
 /// Every column that an order file can have.
@@ -113,7 +113,7 @@ fn price(header: &Header) -> Result<Option<Column>, FileError> {
         return Ok(price);
     }
     // Taken for a file without prices, it would be charged at the catalog's.
-    let price = header.unknown().find(|name| plain(name).contains("price"));
+    let price = header.unknown().find(|name| speaks_of_price(name));
     match price {
         None => Ok(None),
         Some(name) => {

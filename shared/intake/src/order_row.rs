@@ -25,6 +25,11 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Whether the total that a row declares is what its line comes to.
+    pub fn is_own(row: &Draft) -> bool {
+        !row.priced_by_catalog && row.declared_total == sum(&row.lines)
+    }
+
     pub fn order(self, header: &Header, settings: &Settings) -> Result<(Order, Contact), Refusal> {
         let order = Order::new(self.draft, settings.total_policy);
         Ok((order.map_err(|error| header.refuse(error))?, self.contact))
@@ -58,7 +63,7 @@ pub(crate) fn read(
             if in_cents(column) {
                 values::cents(text, currency)
             } else {
-                values::amount(text)
+                values::amount_in_cell(text, currency)
             }
         }
     };
@@ -69,6 +74,7 @@ pub(crate) fn read(
         }
         Lines::Row { sku, price, .. } => Items {
             unpriced: price.is_none(),
+            in_units: false,
             lines: vec![Line {
                 sku: cells.required(sku, own)?,
                 quantity: cells.required(Column::Quantity, values::quantity)?,
@@ -83,6 +89,11 @@ pub(crate) fn read(
         None => None,
         Some(total) => cells.read(total, amount(total))?,
     };
+    let in_cents = layout.total.is_some_and(in_cents);
+    if in_cents && items.in_units && !items.unpriced && declared_total != sum(&items.lines) {
+        let message = "prices that may be cents as well, and do not add up to the total";
+        return Err(Wrong::new(Code::BadItems, message).at(header.name(Column::Items)));
+    }
     if let (Lines::Row { joined: true, .. }, Some(Column::LineTotal), None) =
         (layout.lines, layout.total, declared_total)
     {
@@ -116,14 +127,14 @@ fn line_total(header: &Header, items: &Items) -> Result<Decimal, Refusal> {
     if items.unpriced {
         return Err(refused(Code::MissingValue, "neither a price nor a total"));
     }
-    items
-        .lines
-        .iter()
-        .try_fold(Decimal::ZERO, |sum, line| {
-            let amount = line.unit_price.checked_mul(line.quantity.into())?;
-            sum.checked_add(amount)
-        })
-        .ok_or_else(|| refused(Code::AmountTooLarge, "the amount is too large"))
+    sum(&items.lines).ok_or_else(|| refused(Code::AmountTooLarge, "the amount is too large"))
+}
+
+fn sum(lines: &[Line]) -> Option<Decimal> {
+    lines.iter().try_fold(Decimal::ZERO, |sum, line| {
+        let amount = line.unit_price.checked_mul(line.quantity.into())?;
+        sum.checked_add(amount)
+    })
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns::{Column, Header};
 use crate::file_error::FileError;
-use crate::joined::{Joined, Memory};
+use crate::joined::Joined;
 use crate::layout::{self, Layout, Lines};
 use crate::order_row::{self, Naming};
-use crate::record::{Found, Place};
+use crate::record::{self, Found, Place};
 use crate::rejects::Reject;
-use crate::table::{self, Meaning, Step, Table, cells, reject};
+use crate::table::{Meaning, Step, Table, cells, reject};
 use crate::values::Currencies;
 
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +46,12 @@ pub struct Reader {
 /// Where a reader is in a file, for another one to go on from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Mark(table::Mark<Memory>);
+pub struct Mark(record::Mark);
 
 impl Mark {
     /// Bytes of text before it.
     pub fn offset(&self) -> u64 {
-        self.0.at.place.offset
+        self.0.place.offset
     }
 }
 
@@ -115,7 +115,6 @@ struct Orders {
 impl Meaning for Orders {
     type Layout = Layout;
     type Item = Row;
-    type Memory = Memory;
 
     fn columns(&self) -> &'static [Column] {
         &layout::COLUMNS
@@ -172,12 +171,8 @@ impl Meaning for Orders {
         self.joined.held_back()
     }
 
-    fn memory(&self) -> Memory {
-        self.joined.memory()
-    }
-
-    fn remember(&mut self, memory: Memory) {
-        self.joined.remember(memory);
+    fn looks_back(&self, layout: &Layout) -> bool {
+        matches!(layout.lines, Lines::Row { joined: true, .. })
     }
 }
 

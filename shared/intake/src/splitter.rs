@@ -60,7 +60,7 @@ impl Splitter {
             place: mark.place,
             before: if mark.after_return { b'\r' } else { 0 },
             in_long_line: mark.in_long_line,
-            opened: true,
+            opened: mark.place.offset > 0,
             ..Splitter::new(parser)
         }
     }

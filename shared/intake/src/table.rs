@@ -5,7 +5,6 @@
 
 use domain::ids::ContentHash;
 use domain::limits::ROW_BYTES;
-use serde::{Deserialize, Serialize};
 
 use crate::cells::Cells;
 use crate::code::{Code, Refusal, Wrong};
@@ -14,17 +13,18 @@ use crate::decoder::Decoder;
 use crate::file_error::{FileCode, FileError};
 use crate::head;
 use crate::parser::Parser;
-use crate::record::{self, Found, Place};
+use crate::record::{Found, Mark, Place};
 use crate::rejects::Reject;
 use crate::splitter::Splitter;
+
+/// Characters of a column's name, or of a message: the name of a column may be longer than all of its cells.
+const SHOWN: usize = 300;
 
 /// What the rows of a file mean.
 pub(crate) trait Meaning {
     /// What the header settles for all rows.
     type Layout;
     type Item: From<Reject>;
-    /// What has to be remembered of the rows before a mark.
-    type Memory: Clone;
 
     /// The columns to look for.
     fn columns(&self) -> &'static [Column];
@@ -57,9 +57,10 @@ pub(crate) trait Meaning {
         None
     }
 
-    fn memory(&self) -> Self::Memory;
-
-    fn remember(&mut self, memory: Self::Memory);
+    /// Whether a row is read in the light of all rows before it: then a reader that goes on has to read them too.
+    fn looks_back(&self, _layout: &Self::Layout) -> bool {
+        false
+    }
 }
 
 /// What a step came to.
@@ -79,15 +80,6 @@ pub enum End {
     Content(String),
 }
 
-/// Where a reader is between two steps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mark<T> {
-    #[serde(flatten)]
-    pub at: record::Mark,
-    #[serde(flatten)]
-    pub memory: T,
-}
-
 pub(crate) struct Table<M: Meaning> {
     meaning: M,
     decoder: Decoder,
@@ -99,7 +91,9 @@ pub(crate) struct Table<M: Meaning> {
     header: Option<Vec<u8>>,
     /// Of all text so far, until the header says that nobody needs it.
     hash: Option<ContentHash>,
-    resume: Option<record::Mark>,
+    resume: Option<Mark>,
+    /// Up to this offset, rows are read and not handed out.
+    replay_until: Option<u64>,
     /// Bytes of text that were read by an earlier reader, and are still to come.
     skip: u64,
 }
@@ -129,14 +123,14 @@ impl<M: Meaning> Table<M> {
             header: None,
             hash: Some(ContentHash::default()),
             resume: None,
+            replay_until: None,
             skip: 0,
         }
     }
 
     /// Goes on where another reader of this file was. To be called before the first piece, which is the file's first.
-    pub fn resume(&mut self, mark: Mark<M::Memory>) {
-        self.resume = Some(mark.at);
-        self.meaning.remember(mark.memory);
+    pub fn resume(&mut self, mark: Mark) {
+        self.resume = Some(mark);
     }
 
     /// Takes the next piece of the file, of any size.
@@ -164,7 +158,7 @@ impl<M: Meaning> Table<M> {
 
     /// After an error, every further step is that error: nothing more may be read of such a file.
     pub fn step(&mut self, items: &mut Vec<M::Item>) -> Result<Step, FileError> {
-        let step = self.try_step(items);
+        let step = self.step_or_replay(items);
         if let Err(error) = &step {
             self.state = State::Refused(error.clone());
         }
@@ -172,19 +166,29 @@ impl<M: Meaning> Table<M> {
     }
 
     /// Where it is: nothing before the header is known.
-    pub fn mark(&mut self) -> Option<Mark<M::Memory>> {
+    pub fn mark(&mut self) -> Option<Mark> {
         let State::Rows(rows) = &mut self.state else {
             return None;
         };
-        let at = match self.meaning.held_back() {
+        Some(match self.meaning.held_back() {
             None => rows.splitter.mark(),
-            Some(place) => record::Mark {
+            Some(place) => Mark {
                 place,
-                ..record::Mark::default()
+                ..Mark::default()
             },
+        })
+    }
+
+    /// What another reader handed out already is not handed out again.
+    fn step_or_replay(&mut self, items: &mut Vec<M::Item>) -> Result<Step, FileError> {
+        let Some(until) = self.replay_until else {
+            return self.try_step(items);
         };
-        let memory = self.meaning.memory();
-        Some(Mark { at, memory })
+        if self.mark().is_some_and(|mark| mark.place.offset >= until) {
+            self.replay_until = None;
+            return self.try_step(items);
+        }
+        self.try_step(&mut Vec::new())
     }
 
     /// The header as it stands in the file, once it is known.
@@ -221,6 +225,9 @@ impl<M: Meaning> Table<M> {
                     if ended || enough || head.len() >= ROW_BYTES {
                         let head = std::mem::take(head);
                         self.open(head, ended)?;
+                        if self.replay_until.is_some() {
+                            return self.step_or_replay(items);
+                        }
                     } else if !went_on {
                         return Ok(Step::More);
                     }
@@ -276,7 +283,12 @@ impl<M: Meaning> Table<M> {
         }
         self.hash = None;
         let parser = Parser::new(head.delimiter, self.meaning.rest(&head.header));
-        let splitter = match self.resume {
+        let mark = self.resume.filter(|mark| {
+            let looks_back = self.meaning.looks_back(&layout);
+            self.replay_until = looks_back.then_some(mark.place.offset);
+            !looks_back
+        });
+        let splitter = match mark {
             None => {
                 let mut splitter = Splitter::new(parser);
                 splitter.push(&text);
@@ -322,8 +334,8 @@ pub(crate) fn reject(place: Place, refusal: Refusal, original: &[u8]) -> Reject 
         line: place.line,
         row: place.row,
         code: refusal.code,
-        column: refusal.column,
-        message: refusal.message,
+        column: refusal.column.chars().take(SHOWN).collect(),
+        message: refusal.message.chars().take(SHOWN).collect(),
         original: original.to_vec(),
     }
 }

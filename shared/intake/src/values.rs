@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::code::{Code, Wrong};
 
-pub(crate) use crate::amounts::read as amount;
+pub(crate) use crate::amounts::{in_cell as amount_in_cell, read as amount};
 
 /// Whole hundredths, or whatever the smallest unit of the currency is.
 pub(crate) fn cents(text: &str, currency: Currency) -> Result<Decimal, Wrong> {

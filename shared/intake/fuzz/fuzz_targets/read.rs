@@ -100,7 +100,7 @@ fn interrupted(file: &[u8], size: usize, steps: usize) -> Rows {
             reader.resume(mark);
         }
         let (mut taken, mut left) = (0, steps);
-        while left > 0 || reader.mark().as_ref().map(Mark::offset) == from {
+        while left > 0 || reader.mark().as_ref().map(Mark::offset) <= from {
             match reader.step(&mut rows)? {
                 Step::Row => left = left.saturating_sub(1),
                 Step::More => {

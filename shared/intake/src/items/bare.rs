@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::{Item, Items, bad, lines};
 use crate::code::Wrong;
+use crate::columns::speaks_of_price;
 
 pub(super) fn is_bare(text: &str) -> bool {
     !text.contains('"')
@@ -50,6 +51,7 @@ fn item(text: &str) -> Result<Item<'_>, Wrong> {
             "sku" | "product_sku" | "product" | "product_name" | "name" => &mut item.sku,
             "quantity" | "qty" => &mut item.quantity,
             "price" | "unit_price" => &mut item.price,
+            key if speaks_of_price(key) => &mut item.unclear,
             _ => continue,
         };
         let value = value.trim();
@@ -116,6 +118,7 @@ mod tests {
         }
         assert_eq!(shown("[{sku:A,quantity:x}]"), Err(Code::BadQuantity));
         assert_eq!(shown("[{sku:A}]"), Err(Code::MissingValue));
+        assert_eq!(shown("[{sku:A,qty:1,unitPrice:5}]"), Err(Code::BadItems));
         assert_eq!(shown("[{sku:,quantity:1}]"), Err(Code::MissingValue));
     }
 

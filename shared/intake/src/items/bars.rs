@@ -21,6 +21,7 @@ pub(super) fn read(text: &str, currency: Currency, in_cents: bool) -> Result<Ite
     Ok(Items {
         lines,
         unpriced: false,
+        in_units: false,
     })
 }
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{Item, Items, bad, lines};
 use crate::code::Wrong;
+use crate::columns::speaks_of_price;
 use crate::values;
 
 pub(super) fn read(json: &str) -> Result<Items, Wrong> {
@@ -40,23 +41,11 @@ struct RawItem<'a> {
     name: Option<&'a RawValue>,
     quantity: Option<&'a RawValue>,
     price: Option<&'a RawValue>,
+    unclear: Option<Cow<'a, str>>,
 }
 
 #[derive(serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Key {
-    #[serde(alias = "product_sku")]
-    Sku,
-    #[serde(alias = "product_name")]
-    Product,
-    Name,
-    #[serde(alias = "qty")]
-    Quantity,
-    #[serde(alias = "unit_price")]
-    Price,
-    #[serde(other)]
-    Other,
-}
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for RawItem<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -76,15 +65,20 @@ impl<'de> Visitor<'de> for Keys {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawItem<'de>, A::Error> {
         let mut item = RawItem::default();
-        while let Some(key) = map.next_key::<Key>()? {
+        while let Some(Key(key)) = map.next_key()? {
             let value: &'de RawValue = map.next_value()?;
-            let (slot, name) = match key {
-                Key::Sku => (&mut item.sku, "sku"),
-                Key::Product => (&mut item.product, "product"),
-                Key::Name => (&mut item.name, "name"),
-                Key::Quantity => (&mut item.quantity, "quantity"),
-                Key::Price => (&mut item.price, "price"),
-                Key::Other => continue,
+            let (slot, name) = match key.as_ref() {
+                "sku" | "product_sku" => (&mut item.sku, "sku"),
+                "product" | "product_name" => (&mut item.product, "product"),
+                "name" => (&mut item.name, "name"),
+                "quantity" | "qty" => (&mut item.quantity, "quantity"),
+                "price" | "unit_price" => (&mut item.price, "price"),
+                unknown => {
+                    if speaks_of_price(unknown) {
+                        item.unclear = Some(key);
+                    }
+                    continue;
+                }
             };
             if slot.replace(value).is_some() {
                 return Err(A::Error::duplicate_field(name));
@@ -100,6 +94,7 @@ fn item(raw: RawItem<'_>) -> Result<Item<'_>, Wrong> {
         sku: text("sku or product", sku)?,
         quantity: text("quantity or qty", raw.quantity)?,
         price: text("price", raw.price)?,
+        unclear: raw.unclear,
     })
 }
 
@@ -278,6 +273,20 @@ mod tests {
             );
         }
         assert_eq!(read("[]").map(|items| items.lines), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_price_under_an_unknown_name_is_not_passed_over() {
+        for key in ["unitPrice", "Price", "price_cents", "cost", "amount"] {
+            let json = format!(r#"[{{"sku":"A","qty":1,"{key}":5}}]"#);
+            assert_eq!(
+                read(&json).map_err(|wrong| wrong.code),
+                Err(Code::BadItems),
+                "{key}"
+            );
+            let json = format!(r#"[{{"sku":"A","qty":1,"price":5,"{key}":6}}]"#);
+            assert!(read(&json).is_ok(), "{key}");
+        }
     }
 
     #[test]

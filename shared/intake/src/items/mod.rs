@@ -18,6 +18,8 @@ pub(crate) struct Items {
     pub lines: Vec<Line>,
     /// None of the lines has a price: the catalog's hold.
     pub unpriced: bool,
+    /// Nothing says that the prices are cents, whatever is said of the total.
+    pub in_units: bool,
 }
 
 /// `in_cents`: what the header says of the order's total holds for its lines.
@@ -35,6 +37,8 @@ struct Item<'a> {
     sku: Option<Cow<'a, str>>,
     quantity: Option<Cow<'a, str>>,
     price: Option<Cow<'a, str>>,
+    /// A key that seems to hold a price, under a name that is not known.
+    unclear: Option<Cow<'a, str>>,
 }
 
 /// Either all items have a price or none: one that lacks it among others that have it was forgotten.
@@ -42,12 +46,15 @@ fn lines<'a>(items: impl IntoIterator<Item = Result<Item<'a>, Wrong>>) -> Result
     let mut lines = Vec::new();
     let mut first_unpriced = None;
     let mut priced = false;
+    let mut unclear = None;
     for (item, number) in items.into_iter().zip(1u32..) {
         let line = item.and_then(|item| {
             match item.price {
                 Some(_) => priced = true,
                 None => first_unpriced = first_unpriced.or(Some(number)),
             }
+            let mut item = item;
+            unclear = unclear.take().or(item.unclear.take());
             line(item)
         });
         lines.push(line.map_err(|wrong| wrong.of(format_args!("item {number}")))?);
@@ -57,8 +64,13 @@ fn lines<'a>(items: impl IntoIterator<Item = Result<Item<'a>, Wrong>>) -> Result
             let message = format!("item {number}: no price, and other items have one");
             Err(Wrong::new(Code::MissingValue, message))
         }
+        Some(_) if let Some(key) = unclear => Err(bad(format!(
+            "{:?} seems to hold a price, under a name that is not known: call it price",
+            values::shown(&key)
+        ))),
         _ => Ok(Items {
             unpriced: first_unpriced.is_some(),
+            in_units: true,
             lines,
         }),
     }
