@@ -104,6 +104,20 @@ async fn each_policy_does_what_it_says_once() {
     assert_eq!(figures(&store, "B").await, [6, 6, 0, 0]);
     assert_eq!(loaded(listing("C", 100, 3), &third).await, Listed::Loaded);
     assert_eq!(loaded(listing("C", 100, 3), &third).await, Listed::Loaded);
+    // A count that comes late has not counted what came in after it, but what came in before.
+    let (count, newer) = (
+        catalog_file("cl_8", 6, Policy::Set),
+        catalog_file("cl_9", 7, Policy::Add),
+    );
+    assert_eq!(loaded(listing("B", 100, 2), &newer).await, Listed::Loaded);
+    assert_eq!(loaded(listing("B", 100, 20), &count).await, Listed::Loaded);
+    assert_eq!(figures(&store, "B").await, [22, 22, 0, 0]);
+    let recount = catalog_file("cl_10", 8, Policy::Set);
+    assert_eq!(
+        loaded(listing("B", 100, 21), &recount).await,
+        Listed::Loaded
+    );
+    assert_eq!(figures(&store, "B").await, [21, 21, 0, 0]);
     // What was counted in the warehouse after a delivery had been counted with it.
     let delivery = catalog_file("cl_7", 1, Policy::Add);
     assert_eq!(
@@ -179,6 +193,7 @@ async fn load(store: &Store<MemoryEngine>, files: &MemoryFiles) -> CatalogRecord
     let invocation = Invocation {
         now: now(),
         remaining: Duration::from_secs(60),
+        draw: 1,
     };
     let currency = "USD".parse().expect("a currency");
     let answer = catalog::handle(&ports, currency, delivered("catalog", 0), invocation).await;

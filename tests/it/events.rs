@@ -99,6 +99,7 @@ async fn a_message_is_acknowledged_when_its_orders_are_settled_and_not_before() 
     let at = Invocation {
         now: now(),
         remaining: Duration::from_secs(43),
+        draw: 1,
     };
     // The lease first, then what the fault deserves: growing time, or the dead-letter queue at once.
     for (failures, waits, buried) in [(1, vec![45, 2], 0), (0, vec![45], 1), (0, vec![45], 0)] {

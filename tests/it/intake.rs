@@ -56,11 +56,13 @@ impl Bench {
             default_currency: "USD".parse().expect("a currency"),
             total_policy: TotalPolicy::Declared,
         };
+        let delivery = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let invocation = Invocation {
             now: now() + self.started.elapsed(),
             remaining: self.remaining,
+            draw: delivery as u64,
         };
-        let event = delivered("chunk", self.deliveries.fetch_add(1, Ordering::Relaxed));
+        let event = delivered("chunk", delivery);
         let answer = chunk::handle(&ports, &settings, event, invocation).await;
         answer.expect("an answer").batch_item_failures.len()
     }
@@ -273,10 +275,21 @@ async fn a_run_that_lost_its_lease_changes_nothing_more() {
     assert_eq!(bench.rows_sent().len(), 4_950);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_changed_fails_the_import_rather_than_mixing_two_files() {
-    for (fate, reason) in [(Fate::IsReplaced, "replaced"), (Fate::Goes, "gone")] {
+    // At once, or when half of it was read, some rows of which were rejected.
+    let cases = [(Fate::IsReplaced, "replaced"), (Fate::Goes, "gone")];
+    for ((fate, reason), later) in cases
+        .into_iter()
+        .flat_map(|case| [(case, false), (case, true)])
+    {
         let mut bench = Bench::new(&orders(5_000), 10_000);
+        if later {
+            bench.files.breaks_after = Some(10);
+            assert_eq!(bench.chunk().await, 1);
+            assert!(bench.import().await.progress.rejected > 0);
+            tokio::time::advance(LEASE * 2).await;
+        }
         bench.files.fate = fate;
         assert_eq!(bench.chunk().await, 0);
         let import = bench.import().await;
@@ -373,6 +386,7 @@ async fn a_message_that_is_no_event_is_put_aside() {
     let invocation = Invocation {
         now: now(),
         remaining: bench.remaining,
+        draw: 1,
     };
     let answer = chunk::handle(&ports, &settings, event, invocation).await;
     assert!(answer.expect("an answer").batch_item_failures.is_empty());

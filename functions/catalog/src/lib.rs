@@ -15,6 +15,9 @@ use store::catalogs::CatalogRecord;
 use store::products::{Catalog, Listed, Listing};
 use store::{Engine, Store};
 
+/// Rows that are held before they are written: a small piece of a compressed file may hold millions.
+const ROWS_HELD: usize = 1_000;
+
 /// Products that are written at once.
 const WRITES_AT_ONCE: usize = 16;
 
@@ -96,7 +99,7 @@ async fn load<E: Engine, F: Files, Q: Queue>(
     let mut items = Vec::new();
     let reason = loop {
         let step = reader.step(&mut items);
-        if matches!(step, Ok(Step::Row)) {
+        if matches!(step, Ok(Step::Row)) && items.len() < ROWS_HELD {
             continue;
         }
         let (listings, rejected) = sorted(std::mem::take(&mut items));
@@ -108,7 +111,8 @@ async fn load<E: Engine, F: Files, Q: Queue>(
                 Some(piece) => reader.push(&piece),
                 None => reader.end(),
             },
-            Ok(Step::Row | Step::Over(_)) => break None,
+            Ok(Step::Row) => {}
+            Ok(Step::Over(_)) => break None,
             Err(error) => break Some(error.to_string()),
         }
     };

@@ -21,6 +21,12 @@ use crate::reading::{Pause, Reading};
 /// What is under way when time runs out takes this long at most, to be sent and put on record.
 const MARGIN: Duration = Duration::from_secs(30);
 
+/// Rejected rows that are held before they are written: a small piece of a compressed file may hold millions.
+const REJECTS_HELD: usize = 1_000;
+
+/// Characters of a reason that are kept: the import's record is one small item.
+const REASON_LENGTH: usize = 1_000;
+
 /// How a run ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -57,9 +63,17 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
             run: self.run,
         };
         // Whoever lost the lease stops at once.
-        tokio::select! {
+        let ended = tokio::select! {
             ended = self.read(lease, *record) => ended,
             lost = self.live(lease) => Err(lost),
+        };
+        match ended {
+            // No retry mends it. It is told where people look for the import.
+            Err(fault @ (Fault::Corrupt(_) | Fault::Malformed(_) | Fault::Refused(_))) => {
+                tracing::error!(import.id = lease.import_id, %fault, "the import was given up");
+                self.fail(lease, &fault.to_string(), Read::default()).await
+            }
+            ended => ended,
         }
     }
 
@@ -99,7 +113,14 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
         let read = reading.read_so_far();
         if read.rejected > 0 {
             let reader = Reader::new(settings, record.content);
-            self.write_rejects(lease, reader, read.rejected).await?;
+            let count = self.write_rejects(lease, reader).await?;
+            // A file that could not be read to its end may have lost more of it since.
+            if ended.is_ok() && count != read.rejected {
+                let rejected = read.rejected;
+                return Err(Fault::Corrupt(format!(
+                    "{rejected} rows were rejected at first, and {count} then"
+                )));
+            }
         }
         tracing::info!(
             import.id = lease.import_id,
@@ -116,14 +137,9 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
 
     /// What is rejected follows from the file alone. So nothing of it is kept while the orders are read; the file is
     /// read once more instead, for its rejects alone, and they pass through memory as the orders did.
-    async fn write_rejects(
-        &self,
-        lease: Lease<'_>,
-        mut reader: Reader,
-        expected: u64,
-    ) -> Result<(), Fault> {
+    async fn write_rejects(&self, lease: Lease<'_>, mut reader: Reader) -> Result<u64, Fault> {
         let Opened::Body(mut body) = self.ports.files.open(self.object, 0).await? else {
-            return Err(Fault::Transient("the object went away".to_owned()));
+            return Ok(0);
         };
         let key = rejects_key(lease.import_id);
         let mut file = RejectsFile::new(self.ports.files.upload(&self.object.bucket, &key));
@@ -134,28 +150,21 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
                 Row::Reject(reject) => Some(reject),
                 Row::Order { .. } => None,
             }));
+            if rejects.len() >= REJECTS_HELD || matches!(step, Ok(Step::More)) {
+                file.add(&std::mem::take(&mut rejects)).await?;
+            }
             match step {
                 Ok(Step::Row) => {}
-                Ok(Step::More) => {
-                    file.add(&std::mem::take(&mut rejects)).await?;
-                    match body.next().await? {
-                        Some(piece) => reader.push(&piece),
-                        None => reader.end(),
-                    }
-                }
+                Ok(Step::More) => match body.next().await? {
+                    Some(piece) => reader.push(&piece),
+                    None => reader.end(),
+                },
                 // A file that cannot be read to its end has the rejects up to there.
                 Ok(Step::Over(_)) | Err(_) => break,
             }
         }
         file.add(&rejects).await?;
-        let count = file.finish().await?;
-        if count == expected {
-            return Ok(());
-        }
-        let import_id = lease.import_id;
-        Err(Fault::Corrupt(format!(
-            "{import_id}: {expected} rows were rejected at first, and {count} then"
-        )))
+        file.finish().await
     }
 
     async fn fail(&self, lease: Lease<'_>, reason: &str, read: Read) -> Result<Ended, Fault> {
@@ -163,6 +172,7 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
             0 => String::new(),
             rows => format!(" ({rows} rows before that were taken)"),
         };
+        let reason: String = reason.chars().take(REASON_LENGTH).collect();
         let reason = format!("{reason}{sent}");
         let store = self.ports.store;
         store.fail_import(lease, &reason, self.now()).await?;

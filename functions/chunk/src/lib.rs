@@ -19,6 +19,7 @@ use import::{Ended, Import};
 use intake::Settings;
 use ports::Batches;
 use store::{Engine, Store};
+use tokio::time::Instant;
 
 /// What a run needs of the outside.
 pub struct Ports<'a, E, F, B, Q> {
@@ -35,9 +36,10 @@ pub async fn handle<E: Engine, F: Files, B: Batches, Q: Queue>(
     event: SqsEvent,
     invocation: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
+    let started = Instant::now();
     let mut response = SqsBatchResponse::default();
     for message in &event.records {
-        let outcome = read(ports, settings, message, invocation).await;
+        let outcome = read(ports, settings, message, invocation, started).await;
         let failures = match outcome {
             Ok(Ended::Over) => continue,
             // It comes back: at once where time ran out, and later where somebody else is at it.
@@ -64,9 +66,9 @@ async fn read<E: Engine, F: Files, B: Batches, Q: Queue>(
     settings: &Settings,
     message: &SqsMessage,
     invocation: Invocation,
+    started: Instant,
 ) -> Result<Ended, Fault> {
-    // Every delivery has a receipt of its own, so it names the run.
-    let run = ids::short_hash(&[message.receipt_handle.as_deref().unwrap_or_default()]);
+    let run = ids::short_hash(&[&invocation.draw.to_string()]);
     for object in arrivals(message.body.as_deref().unwrap_or_default())? {
         let import = Import {
             ports,
@@ -74,7 +76,7 @@ async fn read<E: Engine, F: Files, B: Batches, Q: Queue>(
             object: &object,
             run: &run,
             invocation,
-            started: tokio::time::Instant::now(),
+            started,
         };
         match messages::while_hidden(ports.arrivals, message, import.run()).await? {
             Ended::Over => {}

@@ -38,6 +38,8 @@ pub struct Invocation {
     pub now: Timestamp,
     /// How long the process may still work on this.
     pub remaining: Duration,
+    /// Drawn anew for every invocation.
+    pub draw: u64,
 }
 
 impl Process {
@@ -147,6 +149,7 @@ fn invocation(deadline_ms: u64) -> Invocation {
         remaining: deadline
             .duration_since(SystemTime::now())
             .unwrap_or_default(),
+        draw: fastrand::u64(..),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use domain::Fault;
 
 use crate::{Body, Files, Object, Opened, Upload};
@@ -132,6 +132,8 @@ impl S3Upload {
         if self.id.is_none() {
             let request = self.client.create_multipart_upload();
             let request = request.bucket(&self.bucket).key(&self.key);
+            // Said at the start, with each part and at the end: S3 refuses an upload that changes its mind.
+            let request = request.checksum_algorithm(ChecksumAlgorithm::Crc32);
             let created = request.content_type("text/csv").send().await;
             self.id = created.map_err(transient)?.upload_id;
         }
@@ -143,9 +145,11 @@ impl S3Upload {
             .key(&self.key)
             .set_upload_id(self.id.clone())
             .part_number(number)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .body(std::mem::take(&mut self.buffer).into());
         let sent = request.send().await.map_err(transient)?;
         let part = CompletedPart::builder().part_number(number);
+        let part = part.set_checksum_crc32(sent.checksum_crc32);
         self.parts.push(part.set_e_tag(sent.e_tag).build());
         Ok(())
     }

@@ -122,6 +122,11 @@ impl<E: Engine> Store<E> {
         Ok(())
     }
 
+    pub(crate) async fn was_claimed(&self, catalog_id: &str, sku: &str) -> Result<bool, Fault> {
+        let key = Key::sorted(Table::Catalogs, catalog_id, &format!("sku#{sku}"));
+        Ok(self.get(&key).await?.is_some())
+    }
+
     pub async fn catalog(&self, catalog_id: &str) -> Result<Option<CatalogRecord>, Fault> {
         self.get(&Key::sorted(Table::Catalogs, catalog_id, RECORD))
             .await?

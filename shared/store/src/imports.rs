@@ -174,7 +174,9 @@ impl<E: Engine> Store<E> {
                 Value::M(item(checkpoint)?.into()),
             ));
         }
-        self.as_reader(lease, changes).await
+        // An attempt whose answer was lost may arrive late: it takes nothing back.
+        let ahead = Condition::Below("rows", read.rows.saturating_add(1));
+        self.as_reader_if(lease, changes, vec![ahead]).await
     }
 
     /// The file was read and sent to its end.
@@ -202,10 +204,21 @@ impl<E: Engine> Store<E> {
     }
 
     async fn as_reader(&self, lease: Lease<'_>, changes: Vec<Change>) -> Result<(), Fault> {
+        self.as_reader_if(lease, changes, Vec::new()).await
+    }
+
+    async fn as_reader_if(
+        &self,
+        lease: Lease<'_>,
+        changes: Vec<Change>,
+        also: Vec<Condition>,
+    ) -> Result<(), Fault> {
+        let mut conditions = also;
+        conditions.extend([reading(), Condition::Is("lease_run", text(lease.run))]);
         let update = Write::Update {
             key: key(lease.import_id),
             changes,
-            condition: Condition::All(vec![reading(), Condition::Is("lease_run", text(lease.run))]),
+            condition: Condition::All(conditions),
         };
         let Err(found) = self.write(&update).await? else {
             return Ok(());

@@ -4,10 +4,15 @@ use domain::Fault;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ops::Item;
+use crate::ops::{Item, Value};
 
 pub fn item(record: &impl Serialize) -> Result<Item, Fault> {
     serde_dynamo::to_item(record)
+        .map_err(|error| Fault::Corrupt(format!("a record could not be written: {error}")))
+}
+
+pub fn value(part: &impl Serialize) -> Result<Value, Fault> {
+    serde_dynamo::to_attribute_value(part)
         .map_err(|error| Fault::Corrupt(format!("a record could not be written: {error}")))
 }
 

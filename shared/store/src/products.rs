@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogs::claim;
 use crate::engine::Engine;
 use crate::imports::milliseconds;
-use crate::item::{item, record};
+use crate::item::{item, record, value};
 use crate::ops::{Change, Condition, Item, Key, Verdict, Write, number, text};
 use crate::retry::Store;
 use crate::schema::Table;
@@ -31,7 +31,20 @@ pub struct ProductRecord {
     pub listed_by: String,
     /// The instant of its upload, in milliseconds: an older file does not overrule it.
     pub listed_ms: u64,
+    /// What was added by files that are newer than the one that said last what lies there. A file in between that comes
+    /// late has not counted it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<Added>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    pub uploaded_ms: u64,
+    pub units: u64,
+}
+
+/// Files that add to one product in a row, and can be overtaken by one that was uploaded before them.
+const ADDED_KEPT: usize = 50;
 
 impl ProductRecord {
     pub fn read(item: Item) -> Result<ProductRecord, Fault> {
@@ -173,8 +186,13 @@ impl<E: Engine> Store<E> {
             if known.listed_ms >= milliseconds(catalog.uploaded_at) {
                 return Ok(Listed::Outdated);
             }
+            let mut added = known.added.clone();
+            added.retain(|added| added.uploaded_ms > milliseconds(catalog.uploaded_at));
+            let there = added
+                .iter()
+                .fold(listing.stock, |sum, added| sum.saturating_add(added.units));
             // More may be promised than there is: then nothing is available.
-            let available = listing.stock.saturating_sub(known.reserved);
+            let available = there.saturating_sub(known.reserved);
             let stocked = available
                 .saturating_add(known.reserved)
                 .saturating_add(known.sold);
@@ -188,13 +206,9 @@ impl<E: Engine> Store<E> {
                     Change::Set("available", number(available)),
                     Change::Set("listed_by", text(&catalog.catalog_id)),
                     Change::Set("listed_ms", number(milliseconds(catalog.uploaded_at))),
+                    Change::Set("added", value(&added)?),
                 ],
-                condition: Condition::All(vec![
-                    Condition::Is("available", number(known.available)),
-                    Condition::Is("reserved", number(known.reserved)),
-                    Condition::Is("sold", number(known.sold)),
-                    Condition::Is("listed_by", text(known.listed_by)),
-                ]),
+                condition: unchanged(&known),
             };
             if self.write(&write).await?.is_ok() {
                 return Ok(Listed::Loaded);
@@ -205,40 +219,66 @@ impl<E: Engine> Store<E> {
     /// The file says what came in. That it was added is claimed in the same transaction, so that it counts once; and
     /// what a newer file counted in the warehouse was counted together with it.
     async fn add_stock(&self, listing: &Listing, catalog: &Catalog) -> Result<Listed, Fault> {
-        let (sku, units) = (listing.sku.as_str(), signed(&listing.sku, listing.stock)?);
-        let claim = claim(&catalog.catalog_id, sku, catalog.uploaded_at);
-        let add = Write::Update {
-            key: Key::new(Table::Products, sku),
-            changes: vec![
-                Change::Add("available", units),
-                Change::Add("stocked", units),
-            ],
-            condition: Condition::Below("listed_ms", milliseconds(catalog.uploaded_at)),
+        let sku = listing.sku.as_str();
+        let uploaded_ms = milliseconds(catalog.uploaded_at);
+        let added = Added {
+            uploaded_ms,
+            units: listing.stock,
         };
-        // What came in first was never counted: files that are older than this one may add to it.
-        let new = put(&ProductRecord {
-            listed_ms: 0,
-            ..fresh(listing, catalog)
-        })?;
-        let mut product = add.clone();
+        let claim = claim(&catalog.catalog_id, sku, catalog.uploaded_at);
         loop {
-            let Err(verdicts) = self.transact(&[product, claim.clone()]).await? else {
-                return Ok(Listed::Loaded);
-            };
-            product = match verdicts.as_slice() {
-                [_, Verdict::Condition(_)] => return Ok(Listed::Loaded),
-                [Verdict::Condition(None), _] => new.clone(),
-                [Verdict::Condition(Some(item)), _] => {
-                    let known: ProductRecord = record(item.clone())?;
-                    if known.listed_ms >= milliseconds(catalog.uploaded_at) {
-                        return Ok(Listed::Outdated);
-                    }
-                    add.clone()
+            let product = match self.product(sku).await? {
+                // What came in first was never counted: a file that is older than this one may still say what was there.
+                None => put(&ProductRecord {
+                    listed_ms: 0,
+                    added: vec![added],
+                    ..fresh(listing, catalog)
+                })?,
+                Some(known) if known.listed_ms >= uploaded_ms => {
+                    let claimed = self.was_claimed(&catalog.catalog_id, sku).await?;
+                    return Ok(if claimed {
+                        Listed::Loaded
+                    } else {
+                        Listed::Outdated
+                    });
                 }
-                _ => add.clone(),
+                Some(known) => {
+                    let mut all = known.added.clone();
+                    all.push(added);
+                    let kept = all.split_off(all.len().saturating_sub(ADDED_KEPT));
+                    let units = signed(sku, listing.stock)?;
+                    Write::Update {
+                        key: Key::new(Table::Products, sku),
+                        changes: vec![
+                            Change::Add("available", units),
+                            Change::Add("stocked", units),
+                            Change::Set("added", value(&kept)?),
+                        ],
+                        condition: unchanged(&known),
+                    }
+                }
             };
+            match self.transact(&[product, claim.clone()]).await? {
+                Ok(()) => return Ok(Listed::Loaded),
+                Err(verdicts) if matches!(verdicts[..], [_, Verdict::Condition(_)]) => {
+                    return Ok(Listed::Loaded);
+                }
+                // Stock moved in between: it is looked at again.
+                Err(_) => {}
+            }
         }
     }
+}
+
+/// Nobody has changed its stock since it was read.
+fn unchanged(known: &ProductRecord) -> Condition {
+    Condition::All(vec![
+        Condition::Is("available", number(known.available)),
+        Condition::Is("reserved", number(known.reserved)),
+        Condition::Is("sold", number(known.sold)),
+        Condition::Is("stocked", number(known.stocked)),
+        Condition::Is("listed_by", text(&known.listed_by)),
+    ])
 }
 
 fn fresh(listing: &Listing, catalog: &Catalog) -> ProductRecord {
@@ -253,6 +293,7 @@ fn fresh(listing: &Listing, catalog: &Catalog) -> ProductRecord {
         sold: 0,
         listed_by: catalog.catalog_id.clone(),
         listed_ms: milliseconds(catalog.uploaded_at),
+        added: Vec::new(),
     }
 }
 
