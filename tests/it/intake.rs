@@ -245,8 +245,11 @@ async fn a_second_run_leaves_the_file_to_the_one_that_reads_it() {
     let (first, second) = tokio::join!(bench.chunk(), second);
     assert_eq!((first, second), (0, 1));
     let holds = bench.inbox.holds.lock().expect("a lock").clone();
-    let given_back = holds.iter().filter(|hold| hold.receipt == "receipt-1");
-    assert_eq!(given_back.last().expect("a hold").time, LEASE);
+    let mut given_back = holds
+        .iter()
+        .rev()
+        .filter(|hold| hold.receipt == "receipt-1");
+    assert_eq!(given_back.next().expect("a hold").time, LEASE);
     let sent = bench.batches.batches.lock().expect("a lock").len();
     let batches: std::collections::BTreeSet<String> = {
         let batches = bench.batches.batches.lock().expect("a lock");
