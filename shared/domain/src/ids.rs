@@ -26,17 +26,34 @@ pub fn order_id(content: &str, row: u64) -> String {
     format!("or_{content}-{row}")
 }
 
-/// Names the content of a file that arrives in pieces.
+/// Names the text of a file that arrives in pieces. What programs change when they save a file again makes no
+/// difference: carriage returns, and line ends behind the last line.
 #[derive(Clone, Default)]
-pub struct ContentHash(Sha256);
+pub struct ContentHash {
+    hash: Sha256,
+    /// Line ends that count only when something follows.
+    line_ends: usize,
+}
 
 impl ContentHash {
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+    pub fn update(&mut self, text: &[u8]) {
+        for part in text.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            let line = part.strip_suffix(b"\n").or(part.strip_suffix(b"\r"));
+            let line = line.unwrap_or(part);
+            if !line.is_empty() {
+                for _ in 0..std::mem::take(&mut self.line_ends) {
+                    self.hash.update(b"\n");
+                }
+                self.hash.update(line);
+            }
+            self.line_ends = self
+                .line_ends
+                .saturating_add(usize::from(part.ends_with(b"\n")));
+        }
     }
 
     pub fn name(self) -> String {
-        shortened(self.0.finalize().into())
+        shortened(self.hash.finalize().into())
     }
 }
 
@@ -113,6 +130,15 @@ mod tests {
             hash.name()
         };
         assert_eq!(content(&["ab", "c"]), content(&["abc"]));
+        for saved in [
+            &["a\r\nb\r\n"][..],
+            &["a\nb"],
+            &["a\nb\n\n"],
+            &["a\r", "\nb", "\r", "\n"],
+        ] {
+            assert_eq!(content(saved), content(&["a\nb\n"]), "{saved:?}");
+        }
+        assert_ne!(content(&["a\n\nb"]), content(&["a\nb"]));
         assert_ne!(content(&["abc"]), content(&["abd"]));
         assert_eq!(order_id("x", 3), "or_x-3");
         assert_eq!(

@@ -18,7 +18,12 @@ pub fn arrivals(body: &str) -> Result<Vec<Object>, Fault> {
     }
     let event: S3Event = serde_json::from_str(body)
         .map_err(|error| Fault::Malformed(format!("not an event of a bucket: {error}")))?;
-    event.records.into_iter().map(object).collect()
+    let objects = event.records.into_iter().map(object);
+    // What the console makes for a folder is no file.
+    let is_file = |object: &Object| !(object.key.ends_with('/') && object.size == 0);
+    objects
+        .filter(|object| object.as_ref().map_or(true, is_file))
+        .collect()
 }
 
 fn object(record: S3EventRecord) -> Result<Object, Fault> {

@@ -15,7 +15,7 @@ pub enum Code {
     TooManyCells,
     /// A cell is not UTF-8 text.
     NotUtf8,
-    /// A quote was opened and never closed. Only the line it stands in is refused.
+    /// A quote is never closed, or closes in the middle of a cell. Only the line it stands in is refused.
     UnclosedQuote,
     /// One line is longer than any order can be. Only its start is kept.
     RecordTooLong,

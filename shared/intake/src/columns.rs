@@ -36,7 +36,7 @@ pub(crate) enum Column {
 /// no kind of file has both: `name` is a product in a catalog and a customer in an order file.
 #[rustfmt::skip]
 pub(crate) const NAMES: [(Column, &[&str]); 19] = [
-    (Column::OrderId, &["order_id", "order_no", "order_number", "order", "order_ref", "order_reference", "external_ref", "external_id"]),
+    (Column::OrderId, &["order_id", "order_no", "order_nr", "order_number", "order", "order_ref", "order_reference", "external_ref", "external_id"]),
     (Column::CustomerId, &["customer_id", "customer_no", "customer_number", "client_id", "user_id"]),
     (Column::CustomerName, &["customer_name", "customer", "client_name", "full_name", "name"]),
     (Column::Email, &["customer_email", "email", "e_mail", "email_address", "mail"]),
@@ -218,13 +218,33 @@ pub(crate) fn speaks_of_price(name: &str) -> bool {
         || name.split('_').any(|word| WORDS.contains(&word))
 }
 
+/// Whether an unknown name seems to be one of an order's id. Passed over, the order would not be known again.
+pub(crate) fn speaks_of_an_order(name: &str) -> bool {
+    let name = plain(name);
+    let words: Vec<&str> = name.split('_').collect();
+    matches!(
+        words[..],
+        ["id"] | ["reference"] | ["ref"] | ["po", ..] | ["order" | "orders" | "orderid", ..]
+    ) || name.starts_with("orderno")
+        || name.starts_with("ordernumber")
+}
+
+/// Lower case, with one underscore for whatever stands between two words.
 pub(crate) fn plain(name: &str) -> String {
-    let mut plain = name.to_lowercase();
-    plain = plain.replace(
-        |character: char| character == '-' || character.is_whitespace(),
-        "_",
-    );
-    plain
+    let mut plain = String::with_capacity(name.len());
+    let mut before = None;
+    for character in name.chars() {
+        let begins_word = character.is_uppercase() && before.is_some_and(char::is_lowercase);
+        if begins_word || !character.is_alphanumeric() {
+            plain.push('_');
+        }
+        if character.is_alphanumeric() {
+            plain.extend(character.to_lowercase());
+        }
+        before = Some(character);
+    }
+    let words = plain.split('_').filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_")
 }
 
 #[cfg(test)]
@@ -255,6 +275,9 @@ mod tests {
             "note,Product SKU,,,ORDER-ID",
             "\"sku\",\"order_no\"",
             "\"Product\nSKU\",Order\u{a0}ID",
+            "productSku,orderId",
+            "Product.SKU,Order No.",
+            "\u{feff}SKU*,Order#",
         ] {
             let header = header(line).expect(line);
             assert!(header.has(Column::OrderId) && header.has(Column::Sku));

@@ -3,7 +3,7 @@
 //! There is no list of known files. A header answers four questions, each by itself: what names an order, what names
 //! its customer, where its lines stand, and who prices them.
 
-use crate::columns::{Column, Header, speaks_of_price};
+use crate::columns::{Column, Header, speaks_of_an_order, speaks_of_price};
 use crate::file_error::{FileCode, FileError};
 
 /// Every column that an order file can have.
@@ -81,6 +81,13 @@ impl Layout {
             return Err(FileError::new(FileCode::MissingColumn, message));
         }
         let has_order_id = header.has(Column::OrderId);
+        let nameless = header.unknown().find(|name| speaks_of_an_order(name));
+        if let Some(name) = nameless.filter(|_| !has_order_id) {
+            let message = format!(
+                "the column {name:?} seems to name the orders, under a name that is not known: call it order_id"
+            );
+            return Err(FileError::new(FileCode::MissingColumn, message));
+        }
         let in_rows = sku.filter(|_| !header.has(Column::Items));
         let lines = match in_rows {
             None => Lines::Items,

@@ -10,6 +10,7 @@ use csv_core::ReadRecordResult;
 /// The cells grow to those of the largest record and stay.
 pub(crate) struct Parser {
     core: csv_core::Reader,
+    delimiter: u8,
     cells: Vec<u8>,
     ends: Vec<usize>,
     cells_used: usize,
@@ -25,6 +26,7 @@ impl Parser {
     pub fn new(delimiter: u8, rest: Option<usize>) -> Parser {
         let mut parser = Parser {
             core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
             cells: Vec::new(),
             ends: Vec::new(),
             cells_used: 0,
@@ -131,6 +133,37 @@ impl Parser {
         self.ends.resize(self.ends.len() * 2 + 16, 0);
     }
 
+    /// Whether every quote of this record, which is whole, opens a cell or closes one. `csv-core` takes what stands
+    /// behind a closed quote for more of the cell; then a quote that somebody forgot to close ends at the next one,
+    /// wherever that is, and swallows the lines between.
+    pub fn is_sound(&self, record: &[u8]) -> bool {
+        if !record.contains(&b'"') {
+            return true;
+        }
+        let ends = |byte: u8| byte == self.delimiter || matches!(byte, b'\n' | b'\r');
+        let mut rest = record;
+        for column in 0.. {
+            if self.rest == Some(column) && matches!(rest.first(), Some(b'[' | b'{')) {
+                return true;
+            }
+            let end = if rest.first() == Some(&b'"') {
+                match closed(rest) {
+                    Some(end) if rest.get(end).is_none_or(|byte| ends(*byte)) => end,
+                    _ => return false,
+                }
+            } else {
+                rest.iter()
+                    .position(|byte| ends(*byte))
+                    .unwrap_or(rest.len())
+            };
+            match rest.get(end) {
+                Some(byte) if *byte == self.delimiter => rest = &rest[end + 1..],
+                _ => return true,
+            }
+        }
+        true
+    }
+
     /// All cells, unquoted, one behind the other.
     pub fn cells(&self) -> &[u8] {
         &self.cells[..self.cells_used]
@@ -139,5 +172,17 @@ impl Parser {
     /// Where each of them ends.
     pub fn ends(&self) -> &[usize] {
         &self.ends[..self.ends_used]
+    }
+}
+
+/// Where a cell ends that begins with a quote: behind the next one that is not doubled.
+fn closed(cell: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += cell[at..].iter().position(|byte| *byte == b'"')?;
+        match cell.get(at + 1) {
+            Some(b'"') => at += 2,
+            _ => return Some(at + 1),
+        }
     }
 }

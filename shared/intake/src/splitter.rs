@@ -10,7 +10,7 @@ use crate::code::Code;
 use crate::parser::Parser;
 use crate::record::{Found, Mark, Place, Record};
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 pub(crate) struct Splitter {
     parser: Parser,
@@ -102,7 +102,14 @@ impl Splitter {
                 return None;
             }
             match self.scan()? {
-                Scan::NeverClosed => return Some(self.give_up()),
+                Scan::NeverClosed => {
+                    let until = self.visible_end();
+                    return Some(self.give_up(until));
+                }
+                // The quote that closed may be the one that was to open another cell, lines further down.
+                Scan::Record if !self.parser.is_sound(&self.pending[self.start..self.seen]) => {
+                    return Some(self.give_up(self.seen));
+                }
                 Scan::Record if self.is_blank() => {
                     self.parser.clear();
                     self.advance(self.seen);
@@ -176,10 +183,10 @@ impl Splitter {
     ///
     /// The lines behind it were searched for the end of a quote already. They are now read line by line, so that
     /// a file full of open quotes is still read in one go, and not searched to the limit from each line anew.
-    fn give_up(&mut self) -> Found<'_> {
+    fn give_up(&mut self, searched: usize) -> Found<'_> {
         let visible_end = self.visible_end();
         if self.place.offset >= self.place.by_line_until {
-            self.place.by_line_until = self.place.offset + (visible_end - self.start) as u64;
+            self.place.by_line_until = self.place.offset + (searched - self.start) as u64;
         }
         self.parser.restart();
         let end = self.line_end(self.start, visible_end);

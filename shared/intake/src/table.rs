@@ -15,7 +15,7 @@ use crate::head;
 use crate::parser::Parser;
 use crate::record::{Found, Mark, Place};
 use crate::rejects::Reject;
-use crate::splitter::Splitter;
+use crate::splitter::{BYTE_ORDER_MARK, Splitter};
 
 /// Characters of a column's name, or of a message: the name of a column may be longer than all of its cells.
 const SHOWN: usize = 300;
@@ -89,8 +89,6 @@ pub(crate) struct Table<M: Meaning> {
     state: State<M::Layout>,
     /// As it stands in the file.
     header: Option<Vec<u8>>,
-    /// Of all text so far, until the header says that nobody needs it.
-    hash: Option<ContentHash>,
     resume: Option<Mark>,
     /// Up to this offset, rows are read and not handed out.
     replay_until: Option<u64>,
@@ -102,7 +100,7 @@ enum State<L> {
     Head(Vec<u8>),
     Rows(Box<Rows<L>>),
     /// The file is not read, only its content named.
-    Naming,
+    Naming(ContentHash),
     Refused(FileError),
 }
 
@@ -121,7 +119,6 @@ impl<M: Meaning> Table<M> {
             over: false,
             state: State::Head(Vec::new()),
             header: None,
-            hash: Some(ContentHash::default()),
             resume: None,
             replay_until: None,
             skip: 0,
@@ -200,14 +197,12 @@ impl<M: Meaning> Table<M> {
         loop {
             match &mut self.state {
                 State::Refused(error) => return Err(error.clone()),
-                State::Naming => {
+                State::Naming(hash) => {
                     let mut text = Vec::new();
                     let went_on = self.decoder.next(&mut text)?;
-                    if let Some(hash) = &mut self.hash {
-                        hash.update(&text);
-                    }
+                    hash.update(&text);
                     if !went_on && self.ended {
-                        let name = self.hash.take().unwrap_or_default().name();
+                        let name = std::mem::take(hash).name();
                         return Ok(Step::Over(End::Content(name)));
                     } else if !went_on {
                         return Ok(Step::More);
@@ -217,9 +212,6 @@ impl<M: Meaning> Table<M> {
                     let before = head.len();
                     let went_on = self.decoder.next(head)?;
                     let news = &head[before..];
-                    if let Some(hash) = &mut self.hash {
-                        hash.update(news);
-                    }
                     let ended = self.ended && !went_on;
                     let enough = news.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
                     if ended || enough || head.len() >= ROW_BYTES {
@@ -278,10 +270,11 @@ impl<M: Meaning> Table<M> {
         let layout = self.meaning.lay_out(&head.header)?;
         self.header = Some(head.original);
         if self.meaning.needs_content(&layout) {
-            self.state = State::Naming;
+            let mut hash = ContentHash::default();
+            hash.update(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text));
+            self.state = State::Naming(hash);
             return Ok(());
         }
-        self.hash = None;
         let parser = Parser::new(head.delimiter, self.meaning.rest(&head.header));
         let mark = self.resume.filter(|mark| {
             let looks_back = self.meaning.looks_back(&layout);
@@ -322,7 +315,7 @@ pub(crate) fn cells<'a>(header: &'a Header, found: &Found<'a>) -> Result<Cells<'
                 Code::RecordTooLong => {
                     format!("the line is longer than {ROW_BYTES} bytes; here is its start")
                 }
-                _ => "a quote is opened and never closed".to_owned(),
+                _ => "a quote is never closed, or closes in the middle of a cell".to_owned(),
             };
             Err(Wrong::new(*code, message).at(""))
         }

@@ -186,6 +186,11 @@ fn a_file_that_is_no_order_file_is_refused_as_a_whole() {
             "call it unit_price",
         ),
         (
+            b"ORDERID,customer_id,sku,qty,price\n1,2,A,1,9\n",
+            FileCode::MissingColumn,
+            "call it order_id",
+        ),
+        (
             b"order_id,customer_id,items,qty,quantity\n",
             FileCode::DuplicateColumn,
             "both mean quantity",

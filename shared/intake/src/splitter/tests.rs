@@ -77,7 +77,18 @@ fn records_are_found_where_they_are() {
         ("\"a\r\nb\"\r\nd\n", &["1:a\r\nb", "3:d"]),
         ("\"a \"\"b\"\"\",c\n", &["1:a \"b\"|c"]),
         ("a \"b\",c\"\nd\n", &["1:a \"b\"|c\"", "2:d"]),
-        ("\"a\"b\",c\nd\n", &["1:ab\"|c", "2:d"]),
+        ("\"a\"b\",c\nd\n", &["1!unclosed_quote", "2:d"]),
+        // A quote that closes where another one was to open has swallowed lines. They are read after all.
+        (
+            "a,\"b\nc,d\ne,\"f\"\ng,\"h\ni\"\n",
+            &["1!unclosed_quote", "2:c|d", "3:e|f", "4:g|h\ni"],
+        ),
+        (
+            "a,\"b\"\"\nc,\"d\"\ne,f",
+            &["1!unclosed_quote", "2:c|d", "3:e|f"],
+        ),
+        ("a,\"b\" ,c\n", &["1!unclosed_quote"]),
+        ("a,\"b\"", &["1:a|b"]),
         ("\u{feff}a,b\nc\n", &["1:a|b", "2:c"]),
         ("\u{feff}\"a\",b\n", &["1:a|b"]),
         ("a\n\u{feff}b\n", &["1:a", "2:\u{feff}b"]),
@@ -104,7 +115,10 @@ fn an_open_quote_costs_one_line() {
         ),
         ("a\n\"b", vec!["1:a".into(), format!("2{open}")]),
         ("a\n\"b\n", vec!["1:a".into(), format!("2{open}")]),
-        ("\"a\n\"b\r\n\"c\"\n", vec!["1:a\nb".into(), "3:c".into()]),
+        (
+            "\"a\n\"b\r\n\"c\"\n",
+            vec![format!("1{open}"), format!("2{open}"), "3:c".into()],
+        ),
         // Beyond the limit of 16 bytes; then quotes hold again.
         (
             "\"b\ncccccc\ndddddd\n\"x\ny\"\nz\n",
