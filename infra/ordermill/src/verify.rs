@@ -16,7 +16,7 @@ use store::orders::OrderRecord;
 use store::products::ProductRecord;
 use store::{Engine, Store};
 
-/// Reading the largest file takes as long as `chunk` may run; a saga takes seconds.
+/// Nobody who reads a file is silent for minutes, and a saga takes seconds.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 
 #[derive(Debug, Serialize)]
@@ -139,7 +139,7 @@ impl Books {
                 &import.record.import_id,
                 import.progress.pending().unwrap_or_default(),
             );
-            let waits = late(import.record.created_at) && !import.is_over();
+            let waits = late(last_heard_of(import)) && !import.is_over();
             check.expect(!waits, || {
                 format!("{id} is {} with {pending} rows pending", import.status())
             });
@@ -300,6 +300,14 @@ impl Books {
         }
         reasons
     }
+}
+
+/// When its file was read to its end, or until when somebody who reads it said to live.
+fn last_heard_of(import: &Import) -> Timestamp {
+    let record = &import.record;
+    let lease_ms = i64::try_from(record.lease_until_ms).unwrap_or_default();
+    let lease = Timestamp::from_millisecond(lease_ms).unwrap_or(record.created_at);
+    record.read_at.unwrap_or(record.created_at).max(lease)
 }
 
 fn agrees(order: &OrderRecord, change: &Change) -> bool {
