@@ -40,9 +40,9 @@ pub const CELLS_PER_ROW: usize = 1_000;
 /// Products in one catalog file: each is written by itself, and all of them within one invocation's time.
 pub const PRODUCTS_PER_CATALOG: usize = 200_000;
 
-/// Orders in one file whose rows are joined to orders. What their ids hash to is kept, to find rows that stand apart
-/// from their order: at most some forty megabytes.
-pub const JOINED_ORDERS_PER_FILE: usize = 2_000_000;
+/// Orders that are remembered while rows are joined to orders, to find rows that stand apart from their order: at
+/// least so many, at most twice as many, in some forty megabytes.
+pub const JOINED_ORDERS_REMEMBERED: usize = 1_000_000;
 
 /// Units of a product in stock: a trillion, which no warehouse holds and every counter does.
 pub const UNITS_IN_STOCK: u64 = 1_000_000_000_000;

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use domain::limits::{JOINED_ORDERS_PER_FILE, LINES_PER_ORDER, ROW_BYTES};
+use domain::limits::{JOINED_ORDERS_REMEMBERED, LINES_PER_ORDER, ROW_BYTES};
 use domain::order::{Contact, Draft};
 use rust_decimal::Decimal;
 
@@ -22,8 +22,24 @@ use crate::table::reject;
 pub(crate) struct Joined {
     open: Option<Open>,
     refused: Option<Refused>,
-    /// The orders so far: of each, what its id hashes to.
-    seen: HashSet<u64>,
+    seen: Seen,
+}
+
+/// The latest orders: of each, what its id hashes to. Memory does not grow with the file, so what is older is forgotten.
+#[derive(Default)]
+struct Seen {
+    young: HashSet<u64>,
+    old: HashSet<u64>,
+}
+
+impl Seen {
+    /// Whether it is new.
+    fn insert(&mut self, order: u64) -> bool {
+        if self.young.len() == JOINED_ORDERS_REMEMBERED {
+            self.old = std::mem::take(&mut self.young);
+        }
+        !self.old.contains(&order) && self.young.insert(order)
+    }
 }
 
 /// An order that may have more lines.
@@ -66,7 +82,7 @@ impl Joined {
         self.refused = self.refused.take_if(may_be);
         if let Some(refused) = &mut self.refused {
             refused.order = order;
-            self.seen.extend(order);
+            order.map(|order| self.seen.insert(order));
             let refusal = asked.err().unwrap_or_else(|| incomplete(refused.line));
             rows.push(reject(place, refusal, original).into());
             return;
@@ -101,7 +117,7 @@ impl Joined {
                     give_back(open.rows, place.line, rows);
                 }
                 rows.push(reject(place, refusal, original).into());
-                self.seen.extend(order);
+                order.map(|order| self.seen.insert(order));
                 let line = place.line;
                 self.refused = Some(Refused { order, line });
             }
@@ -109,16 +125,11 @@ impl Joined {
     }
 
     fn begins(&mut self, order: Option<u64>) -> Result<(), Refusal> {
-        let refused = |code, message: String| Err(Wrong::new(code, message).at(""));
-        if order.is_some_and(|order| !self.seen.insert(order)) {
-            let message = "other rows of this order stand elsewhere, apart from this one";
-            return refused(Code::SplitOrder, message.to_owned());
+        if order.is_none_or(|order| self.seen.insert(order)) {
+            return Ok(());
         }
-        if self.seen.len() > JOINED_ORDERS_PER_FILE {
-            let message = format!("more than {JOINED_ORDERS_PER_FILE} orders: cut the file");
-            return refused(Code::TooManyItems, message);
-        }
-        Ok(())
+        let message = "other rows of this order stand elsewhere, apart from this one";
+        Err(Wrong::new(Code::SplitOrder, message).at(""))
     }
 
     /// The order that is open has no more lines.
@@ -316,6 +327,15 @@ mod tests {
             "1,c,A,1,30 1,c,B,1,30 2,c,A,1,10",
             &["2!rows_disagree", "3!incomplete_order", "2:1 10.00"],
         );
+    }
+
+    #[test]
+    fn the_latest_orders_are_remembered_and_no_more() {
+        let mut seen = Seen::default();
+        let remembered = JOINED_ORDERS_REMEMBERED as u64;
+        assert!((0..3 * remembered).all(|order| seen.insert(order)));
+        assert!(!seen.insert(3 * remembered - 1) && !seen.insert(2 * remembered));
+        assert!(seen.insert(0));
     }
 
     #[test]
