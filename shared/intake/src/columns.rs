@@ -6,7 +6,6 @@ use domain::limits::CELLS_PER_ROW;
 
 use crate::code::{Code, Refusal, Wrong};
 use crate::file_error::{FileCode, FileError};
-use crate::head::not_text;
 use crate::record::Record;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +90,7 @@ pub(crate) struct Header {
 impl Header {
     /// An error comes with the number of columns that were known all the same.
     pub fn read(record: &Record<'_>, wanted: &[Column]) -> Result<Header, (usize, FileError)> {
-        let names = names_of(record).ok_or_else(|| (0, not_text(record.original)))?;
+        let names = names_of(record).ok_or_else(|| (0, FileError::not_text(record.original)))?;
         let mut found = [None; NAMES.len()];
         let mut twice = None;
         for (index, name) in names.iter().enumerate() {

@@ -58,14 +58,3 @@ pub(crate) fn read(
     }
     best.map(|(_, reading)| reading).transpose()
 }
-
-/// What a file that is no text most likely is.
-pub(crate) fn not_text(bytes: &[u8]) -> FileError {
-    let what = match bytes {
-        [b'P', b'K', 3, 4, ..] => "a spreadsheet or a zip file: save it as CSV",
-        [0xd0, 0xcf, 0x11, 0xe0, ..] => "an old spreadsheet: save it as CSV",
-        [b'%', b'P', b'D', b'F', ..] => "a PDF",
-        _ => "the first line is not text",
-    };
-    FileError::new(FileCode::NotCsv, what)
-}
