@@ -52,10 +52,6 @@ impl Bench {
             batches: &self.batches,
             arrivals: &self.inbox,
         };
-        let settings = Settings {
-            default_currency: "USD".parse().expect("a currency"),
-            total_policy: TotalPolicy::Declared,
-        };
         let delivery = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let invocation = Invocation {
             now: now() + self.started.elapsed(),
@@ -63,7 +59,7 @@ impl Bench {
             draw: delivery as u64,
         };
         let event = delivered("chunk", delivery);
-        let answer = chunk::handle(&ports, &settings, event, invocation).await;
+        let answer = chunk::handle(&ports, &settings(), event, invocation).await;
         answer.expect("an answer").batch_item_failures.len()
     }
 
@@ -99,6 +95,13 @@ impl Bench {
         let uploads = self.files.uploads.lock().expect("a lock");
         assert!(uploads.len() <= 1);
         uploads.values().next().cloned().unwrap_or_default()
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        default_currency: "USD".parse().expect("a currency"),
+        total_policy: TotalPolicy::Declared,
     }
 }
 
@@ -380,10 +383,6 @@ async fn a_message_that_is_no_event_is_put_aside() {
         batches: &bench.batches,
         arrivals: &bench.inbox,
     };
-    let settings = Settings {
-        default_currency: "USD".parse().expect("a currency"),
-        total_policy: TotalPolicy::Declared,
-    };
     let mut event = delivered("chunk", 0);
     event.records[0].body = Some("hello".to_owned());
     let invocation = Invocation {
@@ -391,7 +390,7 @@ async fn a_message_that_is_no_event_is_put_aside() {
         remaining: bench.remaining,
         draw: 1,
     };
-    let answer = chunk::handle(&ports, &settings, event, invocation).await;
+    let answer = chunk::handle(&ports, &settings(), event, invocation).await;
     assert!(answer.expect("an answer").batch_item_failures.is_empty());
     let buried = bench.inbox.buried.lock().expect("a lock");
     assert!(matches!(buried[..], [Fault::Malformed(_)]));

@@ -148,11 +148,10 @@ impl Joined {
                 continued,
             }),
             Err(refusal) => {
-                let mut own = open.rows;
-                let others = own.split_off(1);
-                for (place, original) in own {
-                    rows.push(reject(place, refusal.clone(), &original).into());
-                    give_back(others.clone(), place.line, rows);
+                let mut own = open.rows.into_iter();
+                if let Some((place, original)) = own.next() {
+                    rows.push(reject(place, refusal, &original).into());
+                    give_back(own, place.line, rows);
                 }
             }
         }
@@ -183,7 +182,7 @@ impl Open {
             let message = format!("more than {LINES_PER_ORDER} rows, or {ROW_BYTES} bytes");
             return Err(Wrong::new(Code::TooManyItems, message).at(""));
         }
-        if header.has(Column::Total) || header.has(Column::TotalCents) {
+        if says_total_of_order(header) {
             if more.declared_total != draft.declared_total {
                 return disagree(Column::Total);
             }
@@ -194,8 +193,7 @@ impl Open {
             })?;
             draft.declared_total = Some(sum);
         }
-        let own = Asked::is_own(&more);
-        self.own_totals &= own;
+        self.own_totals &= Asked::is_own(&more);
         self.same_total = self
             .same_total
             .filter(|total| more.declared_total == Some(*total));
@@ -204,15 +202,11 @@ impl Open {
         self.contact = known.updated_by(asked.contact);
         Ok(())
     }
-}
 
-impl Open {
     /// Where all rows declare one and the same total, which is not what their lines come to, it was meant for the
     /// order: summed up, the customer would pay it once for each row.
     fn total(&self, header: &Header) -> Result<(), Refusal> {
-        let summed = header.has(Column::LineTotal)
-            && !header.has(Column::Total)
-            && !header.has(Column::TotalCents);
+        let summed = !says_total_of_order(header);
         match self.same_total {
             Some(total) if summed && self.rows.len() > 1 && !self.own_totals => {
                 let name = header.name(Column::LineTotal);
@@ -224,6 +218,11 @@ impl Open {
     }
 }
 
+/// Whether each row says what the whole order comes to. Else, what it says is its line's.
+fn says_total_of_order(header: &Header) -> bool {
+    header.has_any(&[Column::Total, Column::TotalCents])
+}
+
 fn hash(order_id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     order_id.hash(&mut hasher);
@@ -231,7 +230,7 @@ fn hash(order_id: &str) -> u64 {
 }
 
 /// Rows with nothing wrong about them but the order they belong to.
-fn give_back(own: Vec<(Place, Vec<u8>)>, blame: u64, rows: &mut Vec<Row>) {
+fn give_back(own: impl IntoIterator<Item = (Place, Vec<u8>)>, blame: u64, rows: &mut Vec<Row>) {
     for (place, original) in own {
         rows.push(reject(place, incomplete(blame), &original).into());
     }
