@@ -6,6 +6,7 @@
 // Tests may count without being careful.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+pub mod backoff;
 pub mod batch;
 pub mod catalog;
 pub mod fault;
@@ -20,6 +21,7 @@ pub mod progress;
 pub mod status;
 pub mod stock;
 
+pub use backoff::Backoff;
 pub use batch::{Batch, Charged, Refused};
 pub use fault::Fault;
 pub use money::{Currency, Money};

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use domain::Fault;
+use domain::{Backoff, Fault};
 
 use crate::engine::{Engine, KEYS_PER_REQUEST, UPDATES_PER_REQUEST};
 use crate::ops::{Item, Key, Page, Query, TransactError, Verdict, Write, WriteError};
@@ -12,8 +12,10 @@ use crate::schema::Table;
 /// Attempts at one request. With the waits between them that is about two seconds, well below any step's timeout;
 /// what lasts longer is for the state machine to retry.
 const ATTEMPTS: u32 = 8;
-const FIRST_WAIT_MS: u64 = 10;
-const LONGEST_WAIT_MS: u64 = 600;
+const BACKOFF: Backoff = Backoff {
+    first_ms: 10,
+    longest_ms: 600,
+};
 
 /// An engine, with patience. The only way in which the rest of the program talks to one.
 pub struct Store<E> {
@@ -198,7 +200,7 @@ impl<E: Engine> Store<E> {
     fn wait(&self) -> Wait {
         Wait {
             attempt: 1,
-            last_ms: FIRST_WAIT_MS,
+            last: Duration::ZERO,
             random: self.random().fork(),
         }
     }
@@ -231,10 +233,9 @@ impl From<Fault> for Attempt {
     }
 }
 
-/// Decorrelated jitter: each wait is drawn between the first one and three times the last.
 struct Wait {
     attempt: u32,
-    last_ms: u64,
+    last: Duration,
     random: fastrand::Rng,
 }
 
@@ -244,11 +245,8 @@ impl Wait {
             return Err(fault);
         }
         self.attempt += 1;
-        self.last_ms = self
-            .random
-            .u64(FIRST_WAIT_MS..=self.last_ms * 3)
-            .min(LONGEST_WAIT_MS);
-        tokio::time::sleep(Duration::from_millis(self.last_ms)).await;
+        self.last = BACKOFF.next(self.last, self.random.u64(..));
+        tokio::time::sleep(self.last).await;
         Ok(())
     }
 }
