@@ -12,7 +12,7 @@ use store::Store;
 use store::memory::MemoryEngine;
 
 use crate::support::memory::MemoryInbox;
-use crate::support::{approving, moment, now, read, saga, stock, verify};
+use crate::support::{approving, moment, now, read, saga, stock, terms, verify};
 
 fn event<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_slice(&read(&format!("events/{name}.json")))
@@ -42,7 +42,7 @@ async fn the_steps_take_their_events_one_after_the_other() {
         ..batch
     };
     assert_eq!(
-        pay::handle(&store, &approving("1"), paid, now())
+        pay::handle(&store, &approving("1"), paid, terms())
             .await
             .expect("charged")
             .paid,

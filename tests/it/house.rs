@@ -152,6 +152,12 @@ fn the_template_sets_what_a_function_reads() {
                 asked.insert(edge::settings::table_variable(table));
             }
         }
+        if source.contains("payment_key()") || source.contains("payment_gateway()") {
+            asked.insert("PAYMENT_SECRET_ARN".to_owned());
+        }
+        if source.contains("payment_gateway()") {
+            asked.extend(["PAYMENT_GATEWAY", "PAYMENT_APPROVAL_RATE"].map(str::to_owned));
+        }
         if source.contains("business_time_zone") {
             asked.insert("BUSINESS_TIME_ZONE".to_owned());
         }

@@ -9,7 +9,7 @@ use store::orders::OrderRecord;
 use store::products::Listing;
 
 use crate::support::{
-    approving, batch, catalog_file, drift, moment, now, order, saga, stock, verify,
+    approving, batch, catalog_file, drift, moment, order, saga, stock, terms, verify,
 };
 
 fn unpriced(row: u64, lines: &[(&str, u32)], total: Option<Decimal>) -> Order {
@@ -112,7 +112,7 @@ async fn a_price_that_changes_between_two_deliveries_changes_no_order() {
         .map(|order| order.total.to_string())
         .collect();
     assert_eq!(totals, ["6.50", "9.99", "2.50"]);
-    let charged = pay::handle(&store, &approving("1"), again, now())
+    let charged = pay::handle(&store, &approving("1"), again, terms())
         .await
         .expect("charged");
     // And the third one after it paid.

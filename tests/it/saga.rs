@@ -7,7 +7,7 @@ use store::Store;
 use store::memory::{Faults, MemoryEngine};
 use store::schema::Table;
 
-use crate::support::{approving, batch, drift, moment, now, order, saga, stock, verify};
+use crate::support::{approving, batch, drift, moment, order, saga, stock, terms, verify};
 
 fn store(engine: &MemoryEngine) -> Store<MemoryEngine> {
     Store::new(engine.clone(), 1)
@@ -165,12 +165,12 @@ async fn repeating_any_step_changes_nothing() {
         reserved
     );
     twice("reserve").await;
-    let charged = pay::handle(&store, &gateway, reserved.clone(), now())
+    let charged = pay::handle(&store, &gateway, reserved.clone(), terms())
         .await
         .expect("charged");
     assert!(!charged.paid.is_empty() && !charged.refused.is_empty());
     assert_eq!(
-        pay::handle(&store, &gateway, reserved.clone(), now())
+        pay::handle(&store, &gateway, reserved.clone(), terms())
             .await
             .expect("charged"),
         charged
@@ -181,7 +181,7 @@ async fn repeating_any_step_changes_nothing() {
         .expect("reserved");
     assert_eq!(again.paid, charged.paid);
     assert_eq!(again.orders.len(), charged.refused.len());
-    let no = pay::handle(&store, &approving("0"), again, now())
+    let no = pay::handle(&store, &approving("0"), again, terms())
         .await
         .expect("charged");
     assert_eq!(no, charged);
@@ -197,7 +197,7 @@ async fn repeating_any_step_changes_nothing() {
             .expect("rolled back");
     }
     assert_eq!(
-        pay::handle(&store, &gateway, charged_as_batch(&charged), now())
+        pay::handle(&store, &gateway, charged_as_batch(&charged), terms())
             .await
             .expect("charged")
             .paid,
@@ -220,7 +220,9 @@ fn charged_as_batch(charged: &domain::Charged) -> Batch {
         batch_id: charged.batch_id.clone(),
         import_id: charged.import_id.clone(),
         orders: charged.paid.clone(),
+        review: None,
         paid: Vec::new(),
+        failed: Vec::new(),
         contacts: Vec::new(),
     }
 }
@@ -298,7 +300,7 @@ async fn books_that_were_tampered_with_stop_the_saga() {
     let reserved = reserve::handle(&store, batch, &moment())
         .await
         .expect("reserved");
-    let charged = pay::handle(&store, &approving("1"), reserved, now())
+    let charged = pay::handle(&store, &approving("1"), reserved, terms())
         .await
         .expect("charged");
     // Somebody resets the stock: what was reserved is gone.

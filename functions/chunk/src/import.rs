@@ -15,8 +15,8 @@ use store::imports::{ImportRecord, Lease, Read, Taken};
 use tokio::time::Instant;
 
 use crate::Ports;
-use crate::ports::Batches;
 use crate::reading::{Pause, Reading};
+use edge::batches::Batches;
 
 /// What is under way when time runs out takes this long at most, to be sent and put on record.
 const MARGIN: Duration = Duration::from_secs(30);

@@ -5,7 +5,6 @@
 //! was sent stands in the import's record, so that seldom more than a few of them are.
 
 mod import;
-pub mod ports;
 mod reading;
 
 use std::time::Duration;
@@ -13,11 +12,11 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{Fault, ids};
 use edge::Invocation;
+use edge::batches::Batches;
 use edge::messages::{self, Queue};
 use files::{Files, arrivals};
 use import::{Ended, Import};
 use intake::Settings;
-use ports::Batches;
 use store::{Engine, Store};
 use tokio::time::Instant;
 

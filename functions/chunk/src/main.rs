@@ -1,5 +1,4 @@
 use chunk::Ports;
-use chunk::ports::SqsBatches;
 use edge::{Error, Process, settings};
 use files::S3Files;
 use intake::Settings;
@@ -13,10 +12,7 @@ async fn main() -> Result<(), Error> {
         files: &S3Files {
             client: process.s3(),
         },
-        batches: &SqsBatches {
-            client: process.sqs(),
-            url: settings::required("BATCHES_QUEUE_URL")?,
-        },
+        batches: &process.batches("BATCHES_QUEUE_URL")?,
         arrivals: &process.queue("IMPORTS_QUEUE_URL", "IMPORTS_DEAD_QUEUE_URL")?,
     };
     let intake = Settings {

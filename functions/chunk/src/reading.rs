@@ -10,7 +10,7 @@ use store::imports::{Checkpoint, ImportRecord, Lease, Read};
 use store::{Engine, Store};
 use tokio::time::Instant;
 
-use crate::ports::Batches;
+use edge::batches::Batches;
 
 /// Windows whose batches are being sent while the next one is read. Two keep the reader busy; more would only hold
 /// more of the file in memory.

@@ -1,13 +1,20 @@
 use edge::{Error, Process, settings};
-use pay::gateway::Simulated;
+use pay::Terms;
 use store::schema::Table;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let store = process.store(&[Table::Orders])?;
-    let gateway = Simulated::new(settings::parsed("PAYMENT_APPROVAL_RATE")?);
+    let gateway = process.payment_gateway()?;
+    let time_limit = settings::parsed("PAYMENT_TIME_LIMIT")?;
     process
-        .serve(async |batch, at| pay::handle(&store, &gateway, batch, at.now).await)
+        .serve(async |batch, at| {
+            let terms = Terms {
+                now: at.now,
+                time_limit,
+            };
+            pay::handle(&store, &gateway, batch, terms).await
+        })
         .await
 }

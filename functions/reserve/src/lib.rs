@@ -6,6 +6,7 @@
 
 mod plan;
 mod price;
+mod review;
 
 use domain::journal::Entry;
 use domain::{Batch, Fault, Order, packing};
@@ -24,6 +25,9 @@ pub async fn handle<E: Engine>(
     moment: &Moment,
 ) -> Result<Batch, Fault> {
     batch.check()?;
+    if let Some(why) = batch.review {
+        return review::orders(store, batch, why).await;
+    }
     let mut reserved = Batch {
         orders: Vec::new(),
         paid: Vec::new(),

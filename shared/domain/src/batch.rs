@@ -17,11 +17,27 @@ pub struct Batch {
     pub import_id: String,
     /// In file order. From `reserve`: those to be charged.
     pub orders: Vec<Order>,
+    /// Nothing for rows of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// From `reserve`: those that an earlier run charged. Nobody asks the gateway about them again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paid: Vec<Order>,
+    /// From `reserve`: those that failed, and whose payment must not stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Order>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<Contact>,
+}
+
+/// Why orders that are on record already go through the saga again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Review {
+    /// The gateway says that something changed.
+    Payment,
+    /// Their payment was pending for too long.
+    Expiry,
 }
 
 /// Output of `pay`, input of `finalize` and `rollback`.
@@ -42,6 +58,20 @@ pub struct Refused {
 }
 
 impl Batch {
+    /// Orders that are on record, to be looked at again. They keep their batch's name: an order passes a step once, so
+    /// what a step writes under that name and its row is written once.
+    pub fn review(why: Review, batch_id: &str, import_id: &str, orders: Vec<Order>) -> Batch {
+        Batch {
+            batch_id: batch_id.to_owned(),
+            import_id: import_id.to_owned(),
+            orders,
+            review: Some(why),
+            paid: Vec::new(),
+            failed: Vec::new(),
+            contacts: Vec::new(),
+        }
+    }
+
     /// Whether the steps may trust this batch. Ours always pass; what else finds its way into a queue need not.
     pub fn check(&self) -> Result<(), Fault> {
         let malformed = |what: String| Err(Fault::Malformed(what));
@@ -151,7 +181,9 @@ fn batch(import_id: &str, number: u32, mut rows: Vec<Row>) -> Batch {
         batch_id: ids::batch_id(import_id, number),
         import_id: import_id.to_owned(),
         orders,
+        review: None,
         paid: Vec::new(),
+        failed: Vec::new(),
         contacts: contacts.into_values().collect(),
     }
 }

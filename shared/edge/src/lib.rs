@@ -3,8 +3,10 @@
 //! Knows nothing of orders. A function's `main` reads its settings here, builds its clients once, and serves.
 
 pub mod aws;
+pub mod batches;
 mod failure;
 pub mod messages;
+pub mod payments;
 pub mod settings;
 
 use std::time::{Duration, SystemTime};
@@ -21,6 +23,7 @@ use store::dynamo::{DynamoEngine, Meter};
 use store::schema::Table;
 use tracing::Instrument;
 
+use batches::SqsBatches;
 use failure::Failure;
 use messages::SqsQueue;
 
@@ -91,6 +94,14 @@ impl Process {
             client: self.sqs(),
             url: settings::required(variable)?,
             dead_url: settings::required(dead)?,
+        })
+    }
+
+    /// The queue that batches are sent to: this variable holds its URL.
+    pub fn batches(&self, variable: &str) -> Result<SqsBatches, Fault> {
+        Ok(SqsBatches {
+            client: self.sqs(),
+            url: settings::required(variable)?,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use domain::order::{Line, Order};
 use domain::status::{Event, next, sources};
-use domain::{Currency, Fault, Reason, Status};
+use domain::{Currency, Fault, Prices, Reason, Status};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,18 @@ pub struct OrderRecord {
     pub ordered_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<String>,
+    /// Until when the gateway may take to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Reason>,
+    /// A payment that was approved after the order had failed, and what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_payment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_back: Option<GivenBack>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_back_at: Option<Timestamp>,
     pub refunded: Decimal,
     pub refundable: Decimal,
     pub created_at: Timestamp,
@@ -40,6 +50,35 @@ pub struct OrderRecord {
     /// When it was completed, or when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
+}
+
+/// How the money of a late payment went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GivenBack {
+    Voided,
+    Refunded,
+}
+
+impl OrderRecord {
+    pub fn is_from(&self, origin: Origin<'_>) -> bool {
+        self.import_id == origin.import_id && self.row == origin.row
+    }
+
+    /// The order as it was asked for, priced.
+    pub fn order(self) -> Order {
+        Order {
+            order_id: self.order_id,
+            row: self.row,
+            customer_id: self.customer_id,
+            currency: self.currency,
+            total: self.total,
+            adjustment: self.adjustment,
+            lines: self.lines,
+            prices: Prices::Stated,
+            ordered_at: self.ordered_at,
+        }
+    }
 }
 
 /// The row that an order came from. It tells a repetition from a duplicate.
@@ -142,7 +181,11 @@ fn born(
         lines: order.lines.clone(),
         ordered_at: order.ordered_at.clone(),
         payment: None,
+        pending_until: None,
         failure,
+        late_payment: None,
+        given_back: None,
+        given_back_at: None,
         refunded: Decimal::ZERO,
         refundable: Decimal::ZERO,
         created_at: now,
@@ -172,12 +215,17 @@ pub fn pay(
 }
 
 pub fn complete(origin: Origin<'_>, order: &Order, now: Timestamp) -> Result<Write, Fault> {
-    moved(
-        origin,
-        &order.order_id,
-        Event::Complete,
-        vec![Change::Set("settled_at", text(now.to_string()))],
-    )
+    moved(origin, &order.order_id, Event::Complete, settled(now))
+}
+
+/// An order that is settled waits for no payment any more. The attributes go here, and not where it is paid: removing
+/// what most orders never had is known to be harmless in a transaction.
+fn settled(now: Timestamp) -> Vec<Change> {
+    vec![
+        Change::Set("settled_at", text(now.to_string())),
+        Change::Remove("pending_shard"),
+        Change::Remove("pending_until"),
+    ]
 }
 
 pub fn fail(
@@ -186,15 +234,13 @@ pub fn fail(
     reason: Reason,
     now: Timestamp,
 ) -> Result<Write, Fault> {
-    let changes = vec![
-        Change::Set("failure", text(reason.name())),
-        Change::Set("settled_at", text(now.to_string())),
-    ];
+    let mut changes = settled(now);
+    changes.push(Change::Set("failure", text(reason.name())));
     moved(origin, &order.order_id, Event::Fail, changes)
 }
 
 /// The write restates what the state machine of the domain allows, and that the order is the one that is meant.
-fn moved(
+pub(crate) fn moved(
     origin: Origin<'_>,
     order_id: &str,
     event: Event,

@@ -47,7 +47,13 @@ pub fn command(function: &str, port: u16) -> Command {
             "arn:aws:states:us-east-1:000000000000:stateMachine:saga",
         ),
         ("BUSINESS_TIME_ZONE", "UTC"),
+        ("PAYMENT_GATEWAY", "simulated"),
         ("PAYMENT_APPROVAL_RATE", "0.9"),
+        (
+            "PAYMENT_SECRET_ARN",
+            "arn:aws:secretsmanager:us-east-1:000000000000:secret:key",
+        ),
+        ("PAYMENT_TIME_LIMIT", "30m"),
         ("TOTAL_POLICY", "declared"),
         ("DEFAULT_CURRENCY", "USD"),
     ] {

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use chunk::ports::Batches;
 use domain::{Batch, Fault};
+use edge::batches::Batches;
 use edge::messages::{Hold, Queue};
 use files::{Body, Files, Object, Opened, Upload};
 

@@ -12,7 +12,8 @@ use domain::{Batch, Fault, Order};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ordermill::verify::{Books, Report};
-use pay::gateway::{ApprovalRate, Gateway, Simulated};
+use pay::Terms;
+use payments::{ApprovalRate, Gateway, Simulated};
 use rust_decimal::Decimal;
 use store::products::{Catalog, Listing};
 use store::{Engine, Moment, Store};
@@ -32,6 +33,14 @@ pub fn moment() -> Moment {
     Moment {
         now: now(),
         zone: TimeZone::UTC,
+    }
+}
+
+/// The terms of payments: an hour may be taken for one.
+pub fn terms() -> Terms {
+    Terms {
+        now: now(),
+        time_limit: jiff::SignedDuration::from_hours(1),
     }
 }
 
@@ -64,7 +73,9 @@ pub fn batch(import_id: &str, number: u32, orders: Vec<Order>) -> Batch {
         batch_id: domain::ids::batch_id(import_id, number),
         import_id: import_id.to_owned(),
         orders,
+        review: None,
         paid: Vec::new(),
+        failed: Vec::new(),
         contacts: Vec::new(),
     }
 }
@@ -109,7 +120,7 @@ pub async fn saga<E: Engine>(
     if reserved.orders.is_empty() && reserved.paid.is_empty() {
         return Ok(());
     }
-    let charged = pay::handle(store, gateway, reserved, now()).await?;
+    let charged = pay::handle(store, gateway, reserved, terms()).await?;
     if !charged.paid.is_empty() {
         finalize::handle(store, charged.clone(), &moment()).await?;
     }

@@ -1,4 +1,4 @@
-//! What `chunk` needs of the outside besides files: to send batches.
+//! The queue of batches, for those who put something into it: a message for each batch.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

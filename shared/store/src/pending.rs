@@ -1,0 +1,154 @@
+//! Payments that take longer: orders that wait for one, and payments that came when nobody waited any more.
+
+use domain::status::Event;
+use domain::{Fault, Order, Status, ids};
+use jiff::{Timestamp, Unit};
+use serde::Deserialize;
+
+use crate::engine::Engine;
+use crate::item::{record, value};
+use crate::ops::{Change, Condition, Key, Query, Write, number, text};
+use crate::orders::{GivenBack, OrderRecord, Origin, moved};
+use crate::retry::Store;
+use crate::schema::{PENDING_PAYMENT, Table};
+
+/// Partitions of the index, so that no single one takes all the writes.
+const SHARDS: u8 = 8;
+
+/// The gateway decides later: until then, the order waits.
+pub fn hold(
+    origin: Origin<'_>,
+    order: &Order,
+    payment: &str,
+    until: Timestamp,
+) -> Result<Write, Fault> {
+    let shard = ids::bucket(&order.order_id, SHARDS);
+    let changes = vec![
+        Change::Set("payment", text(payment)),
+        Change::Set("pending_shard", text(shard_name(shard))),
+        Change::Set("pending_until", text(instant(until)?)),
+    ];
+    moved(origin, &order.order_id, Event::Hold, changes)
+}
+
+/// In whole seconds, so that the index sorts by time.
+fn instant(at: Timestamp) -> Result<String, Fault> {
+    let rounded = at.round(Unit::Second);
+    let rounded = rounded.map_err(|error| Fault::Corrupt(error.to_string()))?;
+    Ok(rounded.to_string())
+}
+
+fn shard_name(shard: u8) -> String {
+    format!("{shard:02}")
+}
+
+impl<E: Engine> Store<E> {
+    /// Orders whose payment is pending for too long, the longest first, and about so many at most.
+    pub async fn overdue(&self, now: Timestamp, most: usize) -> Result<Vec<OrderRecord>, Fault> {
+        #[derive(Deserialize)]
+        struct Entry {
+            order_id: String,
+            pending_until: Timestamp,
+        }
+        let mut keys = Vec::new();
+        for shard in 0..SHARDS {
+            let mut query = Query {
+                table: Table::Orders,
+                index: Some(&PENDING_PAYMENT),
+                partition: shard_name(shard),
+                limit: None,
+                start: None,
+            };
+            'shard: loop {
+                let page = self.query(&query).await?;
+                for item in page.items {
+                    let entry: Entry = record(item)?;
+                    if entry.pending_until > now || keys.len() >= most {
+                        break 'shard;
+                    }
+                    keys.push(Key::new(Table::Orders, &entry.order_id));
+                }
+                match page.next {
+                    Some(next) => query.start = Some(next),
+                    None => break,
+                }
+            }
+        }
+        let found = self.get_many(&keys).await?.into_iter().flatten();
+        let orders = found
+            .map(record)
+            .collect::<Result<Vec<OrderRecord>, Fault>>()?;
+        // The index may be behind, and so may this read: who acts on it restates what it found.
+        let waits = |order: &OrderRecord| order.status == Status::PaymentPending;
+        Ok(orders.into_iter().filter(waits).collect())
+    }
+
+    /// Lets an overdue order wait until then. Returns whether nobody else did so before.
+    pub async fn postpone(&self, order: &OrderRecord, until: Timestamp) -> Result<bool, Fault> {
+        let Some(before) = order.pending_until else {
+            return Ok(false);
+        };
+        let update = Write::Update {
+            key: Key::new(Table::Orders, &order.order_id),
+            changes: vec![Change::Set("pending_until", text(instant(until)?))],
+            condition: Condition::All(vec![
+                Condition::Is("status", value(&Status::PaymentPending)?),
+                Condition::Is("pending_until", value(&before)?),
+            ]),
+        };
+        Ok(self.write(&update).await?.is_ok())
+    }
+
+    /// Puts on record that a payment was approved for an order that had failed. Returns whether it has yet to be given
+    /// back.
+    pub async fn late_payment(
+        &self,
+        origin: Origin<'_>,
+        order_id: &str,
+        payment: &str,
+    ) -> Result<bool, Fault> {
+        let late = Change::Set("late_payment", text(payment));
+        let open = Condition::Missing("given_back");
+        self.on_failed(origin, order_id, vec![late], open).await
+    }
+
+    /// The money of a late payment went back. Returns whether this says so for the first time.
+    pub async fn given_back(
+        &self,
+        origin: Origin<'_>,
+        order_id: &str,
+        payment: &str,
+        how: GivenBack,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let changes = vec![
+            Change::Set("given_back", value(&how)?),
+            Change::Set("given_back_at", text(now.to_string())),
+        ];
+        let open = Condition::All(vec![
+            Condition::Is("late_payment", text(payment)),
+            Condition::Missing("given_back"),
+        ]);
+        self.on_failed(origin, order_id, changes, open).await
+    }
+
+    async fn on_failed(
+        &self,
+        origin: Origin<'_>,
+        order_id: &str,
+        changes: Vec<Change>,
+        condition: Condition,
+    ) -> Result<bool, Fault> {
+        let update = Write::Update {
+            key: Key::new(Table::Orders, order_id),
+            changes,
+            condition: Condition::All(vec![
+                Condition::Is("status", value(&Status::Failed)?),
+                Condition::Is("import_id", text(origin.import_id)),
+                Condition::Is("row", number(origin.row)),
+                condition,
+            ]),
+        };
+        Ok(self.write(&update).await?.is_ok())
+    }
+}
