@@ -36,12 +36,18 @@ pub async fn handle<E: Engine>(
     };
     let priced = price::orders(store, &batch).await?;
     for part in packing::parts(&batch.orders) {
-        let mut part = Part::new(&batch, priced[part].to_vec());
+        let part = part
+            .into_iter()
+            .map(|order| priced[order].clone())
+            .collect();
+        let mut part = Part::new(&batch, part);
         let written = reserve(store, &mut part, &batch.batch_id, moment).await?;
         count_duplicates(store, &batch, &written.duplicates, moment).await?;
         reserved.orders.extend(written.to_pay);
         reserved.paid.extend(written.paid);
     }
+    reserved.orders.sort_by_key(|order| order.row);
+    reserved.paid.sort_by_key(|order| order.row);
     Ok(reserved)
 }
 

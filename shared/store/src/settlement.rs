@@ -51,7 +51,7 @@ impl<E: Engine> Store<E> {
         moment: &Moment,
     ) -> Result<(), Fault> {
         for part in packing::parts(orders.iter().map(|(order, _)| *order)) {
-            let mut open: Vec<Settled<'_>> = orders[part].to_vec();
+            let mut open: Vec<Settled<'_>> = part.into_iter().map(|order| orders[order]).collect();
             // Each refusal takes at least one order out, so this ends.
             while !open.is_empty() {
                 let writes = writes(step, batch, &open, moment)?;
