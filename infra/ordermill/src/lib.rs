@@ -7,6 +7,7 @@ pub mod cli;
 pub mod cloud;
 pub mod commands;
 pub mod cost;
+pub mod gateway;
 pub mod local;
 mod output;
 pub mod verify;
