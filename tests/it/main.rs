@@ -11,4 +11,5 @@ mod on_stack;
 mod pricing;
 mod saga;
 mod shapes;
+mod simulation;
 mod support;

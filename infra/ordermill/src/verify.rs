@@ -134,12 +134,22 @@ impl Books {
     fn stuck(&self, now: Timestamp) -> Check {
         let mut check = Check::new("stuck");
         let late = |since: Timestamp| now.duration_since(since) > PATIENCE;
+        // A payment may take its time.
+        let mut pending_until: HashMap<&str, Timestamp> = HashMap::new();
+        for order in self.orders.values() {
+            if let Some(until) = order.pending_until {
+                let last = pending_until.entry(&order.import_id).or_insert(until);
+                *last = until.max(*last);
+            }
+        }
         for import in &self.imports {
             let (id, pending) = (
                 &import.record.import_id,
                 import.progress.pending().unwrap_or_default(),
             );
-            let waits = late(last_heard_of(import)) && !import.is_over();
+            let until = pending_until.get(id.as_str());
+            let heard = last_heard_of(import).max(until.copied().unwrap_or(Timestamp::MIN));
+            let waits = late(heard) && !import.is_over();
             check.expect(!waits, || {
                 format!("{id} is {} with {pending} rows pending", import.status())
             });
@@ -150,7 +160,8 @@ impl Books {
             .values()
             .filter(|order| order.status.holds_reservation())
         {
-            check.expect(!late(order.created_at), || {
+            let since = order.pending_until.unwrap_or(order.created_at);
+            check.expect(!late(since.max(order.created_at)), || {
                 format!(
                     "{} is {} since {}",
                     order.order_id, order.status, order.created_at
@@ -229,8 +240,13 @@ impl Books {
                     order.refunded, order.refundable
                 )
             });
-            check.expect(charged == order.payment.is_some(), || {
-                format!("{order_id} is {status}, with payment {:?}", order.payment)
+            // One whose payment was pending has a payment, too.
+            let paid = order.paid_at.is_some() && order.payment.is_some();
+            check.expect(charged == paid, || {
+                format!(
+                    "{order_id} is {status}, with payment {:?} at {:?}",
+                    order.payment, order.paid_at
+                )
             });
             check.expect(
                 (*status == Status::Failed) == order.failure.is_some(),

@@ -41,6 +41,8 @@ pub struct ProductRecord {
 pub struct Added {
     pub uploaded_ms: u64,
     pub units: u64,
+    /// What was sold until then. The rest was sold after any count that is older than this.
+    pub sold: u64,
 }
 
 /// Files that add to one product in a row, and can be overtaken by one that was uploaded before them.
@@ -191,6 +193,9 @@ impl<E: Engine> Store<E> {
             let there = added
                 .iter()
                 .fold(listing.stock, |sum, added| sum.saturating_add(added.units));
+            // A count that comes late has counted what went out since.
+            let first = added.first().map_or(known.sold, |added| added.sold);
+            let there = there.saturating_sub(known.sold.saturating_sub(first));
             // More may be promised than there is: then nothing is available.
             let available = there.saturating_sub(known.reserved);
             let stocked = available
@@ -221,9 +226,10 @@ impl<E: Engine> Store<E> {
     async fn add_stock(&self, listing: &Listing, catalog: &Catalog) -> Result<Listed, Fault> {
         let sku = listing.sku.as_str();
         let uploaded_ms = milliseconds(catalog.uploaded_at);
-        let added = Added {
+        let added = |sold| Added {
             uploaded_ms,
             units: listing.stock,
+            sold,
         };
         let claim = claim(&catalog.catalog_id, sku, catalog.uploaded_at);
         loop {
@@ -231,7 +237,7 @@ impl<E: Engine> Store<E> {
                 // What came in first was never counted: a file that is older than this one may still say what was there.
                 None => put(&ProductRecord {
                     listed_ms: 0,
-                    added: vec![added],
+                    added: vec![added(0)],
                     ..fresh(listing, catalog)
                 })?,
                 Some(known) if known.listed_ms >= uploaded_ms => {
@@ -244,7 +250,7 @@ impl<E: Engine> Store<E> {
                 }
                 Some(known) => {
                     let mut all = known.added.clone();
-                    all.push(added);
+                    all.push(added(known.sold));
                     let kept = all.split_off(all.len().saturating_sub(ADDED_KEPT));
                     let units = signed(sku, listing.stock)?;
                     Write::Update {

@@ -4,6 +4,7 @@
 mod check;
 mod condition;
 mod faults;
+mod holds;
 mod query;
 mod state;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tokens;
 mod units;
 mod value;
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::Fault;
@@ -23,7 +25,8 @@ use crate::ops::{Item, Key, Page, Query, TransactError, Write, WriteError};
 use crate::schema::Table;
 use faults::Dice;
 pub use faults::{Faults, Injected};
-use state::{State, of_table};
+use holds::Holds;
+use state::{State, Watch, of_table};
 pub use units::WriteUnits;
 
 /// Small, so that whoever forgets the next page is found out.
@@ -50,6 +53,22 @@ impl MemoryEngine {
     pub fn page_size(self, items: usize) -> MemoryEngine {
         self.state().page_size = items.max(1);
         self
+    }
+
+    /// From now on a transaction has its items in hand for so long, drawn anew each time, and whatever else wants to write
+    /// one of them conflicts with it. It takes as long itself.
+    pub fn hold_items(&self, seed: u64, milliseconds: RangeInclusive<u64>) {
+        self.state().holds = Some(Holds::new(seed, milliseconds));
+    }
+
+    /// Requests that met a transaction which had one of their items in hand.
+    pub fn conflicts_met(&self) -> u64 {
+        self.state().holds.as_ref().map_or(0, |holds| holds.met)
+    }
+
+    /// Shows every item that is written from now on, as it was and as it is, in the moment in which it is.
+    pub fn watch(&self, watch: impl FnMut(&Key, Option<&Item>, &Item) + Send + 'static) {
+        self.state().watch = Some(Watch(Box::new(watch)));
     }
 
     /// From now on, for all clones.
@@ -109,17 +128,21 @@ impl Engine for MemoryEngine {
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
         yield_now().await;
-        self.state().write(write)
+        self.state().write(write, Instant::now())
     }
 
     async fn update_many(&self, updates: &[Write]) -> Result<Vec<Result<(), WriteError>>, Fault> {
         yield_now().await;
-        self.state().update_many(updates)
+        self.state().update_many(updates, Instant::now())
     }
 
     async fn transact(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
         yield_now().await;
-        self.state().transact(writes, token, Instant::now())
+        let time = self.state().transact(writes, token, Instant::now())?;
+        if let Some(time) = time {
+            tokio::time::sleep(time).await;
+        }
+        Ok(())
     }
 
     async fn query(&self, query: &Query) -> Result<Page, Fault> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::time::Duration;
 
 use domain::Fault;
 use tokio::time::Instant;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use super::check;
 use super::condition::holds;
 use super::faults::Dice;
+use super::holds::Holds;
 use super::query;
 use super::tokens::Tokens;
 use super::units::{WriteUnits, bill};
@@ -25,7 +27,18 @@ pub struct State {
     pub dice: Dice,
     pub page_size: usize,
     pub write_units: WriteUnits,
+    pub holds: Option<Holds>,
+    pub watch: Option<Watch>,
     tokens: Tokens,
+}
+
+/// Who is shown what is written.
+pub struct Watch(pub Box<dyn FnMut(&Key, Option<&Item>, &Item) + Send>);
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch(..)")
+    }
 }
 
 #[derive(Debug)]
@@ -45,6 +58,8 @@ impl State {
             dice,
             page_size,
             write_units: WriteUnits::new(),
+            holds: None,
+            watch: None,
             tokens: Tokens::default(),
         }
     }
@@ -89,13 +104,17 @@ impl State {
         Ok(query::page(items, self.page_size, table, None))
     }
 
-    pub fn write(&mut self, write: &Write) -> Result<(), WriteError> {
+    pub fn write(&mut self, write: &Write, now: Instant) -> Result<(), WriteError> {
         let key = check::target(write).map_err(WriteError::Fault)?;
-        self.attempt(&key, write)?;
+        self.attempt(&key, write, now)?;
         self.dice.lose_answer().map_err(WriteError::Fault)
     }
 
-    pub fn update_many(&mut self, updates: &[Write]) -> Result<Vec<Result<(), WriteError>>, Fault> {
+    pub fn update_many(
+        &mut self,
+        updates: &[Write],
+        now: Instant,
+    ) -> Result<Vec<Result<(), WriteError>>, Fault> {
         let keys = updates
             .iter()
             .map(statement)
@@ -109,21 +128,23 @@ impl State {
         let answers = answers
             .map(|(key, update)| match self.item(key) {
                 None => Err(WriteError::Condition(None)),
-                Some(_) => self.attempt(key, update),
+                Some(_) => self.attempt(key, update, now),
             })
             .collect();
         self.dice.lose_answer()?;
         Ok(answers)
     }
 
+    /// Returns for how long the items are in hand.
     pub fn transact(
         &mut self,
         writes: &[Write],
         token: &str,
         now: Instant,
-    ) -> Result<(), TransactError> {
-        self.transact_once(writes, token, now)?;
-        self.dice.lose_answer().map_err(TransactError::Fault)
+    ) -> Result<Option<Duration>, TransactError> {
+        let time = self.transact_once(writes, token, now)?;
+        self.dice.lose_answer().map_err(TransactError::Fault)?;
+        Ok(time)
     }
 
     fn transact_once(
@@ -131,14 +152,14 @@ impl State {
         writes: &[Write],
         token: &str,
         now: Instant,
-    ) -> Result<(), TransactError> {
+    ) -> Result<Option<Duration>, TransactError> {
         check::transaction(writes, token).map_err(TransactError::Fault)?;
         if self
             .tokens
             .done(token, writes, now)
             .map_err(TransactError::Fault)?
         {
-            return Ok(());
+            return Ok(None);
         }
         let prospects = writes.iter().map(|write| self.prospect(write));
         let prospects = prospects.collect::<Result<Vec<_>, Fault>>();
@@ -147,17 +168,32 @@ impl State {
         for (at, obstacle) in self.dice.obstacles(writes.len()) {
             verdicts[at] = obstacle;
         }
+        let keys = writes.iter().map(check::target);
+        let keys = keys
+            .collect::<Result<Vec<Key>, Fault>>()
+            .map_err(TransactError::Fault)?;
+        if let Some(holds) = &mut self.holds {
+            let held = keys.iter().map(|key| holds.is_held(key, now));
+            let held: Vec<bool> = held.collect();
+            holds.met += u64::from(held.contains(&true));
+            for (verdict, _) in verdicts.iter_mut().zip(held).filter(|(_, held)| *held) {
+                *verdict = Verdict::Conflict;
+            }
+        }
         if verdicts.iter().any(|verdict| *verdict != Verdict::Fine) {
             return Err(TransactError::Cancelled(verdicts));
         }
         let items: Vec<Item> = prospects.into_iter().flatten().collect();
         check::transaction_size(items.iter()).map_err(TransactError::Fault)?;
-        for (write, item) in writes.iter().zip(items) {
-            let key = check::target(write).map_err(TransactError::Fault)?;
+        let time = self
+            .holds
+            .as_mut()
+            .map(|holds| holds.take(keys.iter().cloned(), now));
+        for (key, item) in keys.into_iter().zip(items) {
             self.store(key, item, 2);
         }
         self.tokens.remember(token, writes, now);
-        Ok(())
+        Ok(time)
     }
 
     /// Stores what a test wants to be there, unconditionally and without a draw.
@@ -168,9 +204,14 @@ impl State {
     }
 
     /// One write on its own, up to its answer.
-    fn attempt(&mut self, key: &Key, write: &Write) -> Result<(), WriteError> {
+    fn attempt(&mut self, key: &Key, write: &Write, now: Instant) -> Result<(), WriteError> {
         self.dice.throttle().map_err(WriteError::Fault)?;
         self.dice.conflict().map_err(WriteError::Fault)?;
+        if let Some(holds) = self.holds.as_mut().filter(|holds| holds.is_held(key, now)) {
+            holds.met += 1;
+            let why = "a transaction has the item in hand".to_owned();
+            return Err(WriteError::Fault(Fault::Transient(why)));
+        }
         match self.prospect(write).map_err(WriteError::Fault)? {
             Ok(item) => {
                 self.store(key.clone(), item, 1);
@@ -232,6 +273,9 @@ impl State {
             Some(&item),
             factor,
         );
+        if let Some(Watch(watch)) = &mut self.watch {
+            watch(&key, before.as_ref(), &item);
+        }
         self.stored.insert(key, Stored { item, before });
     }
 }

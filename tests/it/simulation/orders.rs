@@ -1,0 +1,100 @@
+//! What is imported in a simulation: files of orders, and what has to be said of each row in the end.
+
+use std::collections::BTreeMap;
+
+use domain::ids;
+
+use super::chance::Chance;
+use super::files::BUCKET;
+
+/// A file of orders.
+pub struct OrderFile {
+    pub key: String,
+    pub import_id: String,
+    pub content: String,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub number: u64,
+    /// Nothing where the row is no order.
+    pub order_id: Option<String>,
+    pub sku: String,
+    pub units: u64,
+}
+
+/// Products: what lies in the warehouse at first, and what is added while orders are on their way.
+pub struct Catalog {
+    pub first: String,
+    pub added: String,
+    pub stocked: BTreeMap<String, u64>,
+}
+
+pub fn catalog(chance: &Chance) -> Catalog {
+    let header = "sku,name,price,stock,currency\n";
+    let (mut first, mut added) = (header.to_owned(), header.to_owned());
+    let mut stocked = BTreeMap::new();
+    for number in 0..1 + chance.below(8) {
+        let sku = format!("S{number}");
+        // Some run short, some never do.
+        let most = [5, 40, 400][chance.below(3) as usize];
+        let (stock, more) = (chance.below(most), chance.below(20));
+        first.push_str(&format!("{sku},Product {number},9.99,{stock},USD\n"));
+        added.push_str(&format!("{sku},Product {number},9.99,{more},USD\n"));
+        stocked.insert(sku, stock + more);
+    }
+    Catalog {
+        first,
+        added,
+        stocked,
+    }
+}
+
+pub fn files(chance: &Chance, products: u64) -> Vec<OrderFile> {
+    let mut ids_so_far: Vec<String> = Vec::new();
+    let files = (0..1 + chance.below(3)).map(|file| {
+        let key = format!("imports/orders-{file}.csv");
+        let stated = chance.below(3) > 0;
+        let mut content = "order_id,customer_id,product_sku,quantity".to_owned();
+        content.push_str(if stated { ",unit_price\n" } else { "\n" });
+        let mut rows = Vec::new();
+        for number in 1..=10 + chance.below(90) {
+            let order_id = match chance.below(20) {
+                0 if !ids_so_far.is_empty() => {
+                    ids_so_far[chance.below(ids_so_far.len() as u64) as usize].clone()
+                }
+                _ => format!("O-{file}-{number}"),
+            };
+            ids_so_far.push(order_id.clone());
+            let sku = match chance.below(50) {
+                0 => "NOPE".to_owned(),
+                _ => format!("S{}", chance.below(products)),
+            };
+            let units = 1 + chance.below(4);
+            let is_order = chance.below(40) > 0;
+            let quantity = if is_order {
+                units.to_string()
+            } else {
+                "some".to_owned()
+            };
+            content.push_str(&format!("{order_id},C{},{sku},{quantity}", chance.below(9)));
+            content.push_str(if stated { ",9.99\n" } else { "\n" });
+            let order_id = Some(order_id).filter(|_| is_order);
+            rows.push(Row {
+                number,
+                order_id,
+                sku,
+                units,
+            });
+        }
+        let import_id = ids::import_id(BUCKET, &key, "1");
+        OrderFile {
+            key,
+            import_id,
+            content,
+            rows,
+        }
+    });
+    files.collect()
+}

@@ -1,0 +1,223 @@
+//! Builds that are broken on purpose: each breaks one promise, and the auditor has to say so.
+
+use domain::Fault;
+use payments::{Answer, Charge, Gateway, Refund, Refunded, Voidable};
+use store::Engine;
+use store::memory::MemoryEngine;
+use store::ops::{Change, Condition, Item, Key, Page, Query, TransactError, Write, WriteError};
+use store::schema::Table;
+
+use super::auditor::Promise;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// A message is acknowledged though its saga failed.
+    AcknowledgesFailures,
+    /// A charge is asked for under another key each time.
+    DrawsANewKey,
+    /// No answer of the gateway is taken for a no.
+    TakesSilenceForNo,
+    /// No answer of the gateway is taken for a yes.
+    TakesSilenceForYes,
+    /// A state catches faults, and rolls back.
+    CatchesFaults,
+    /// Stock that is sold is not taken out of what is reserved.
+    SellsWithoutReserve,
+    /// An order is moved on whatever its status is.
+    ForgetsConditions,
+    /// Orders are settled without an entry in the journal.
+    SkipsTheJournal,
+    /// A late payment is said to be given back, and is not.
+    KeepsLatePayments,
+    /// A charge is voided at the end of its time though it was approved.
+    VoidsApprovals,
+    /// Payments that are pending for too long are left alone.
+    NeverExpires,
+    /// An order id that is taken is written over.
+    OverwritesOrders,
+}
+
+impl Sabotage {
+    pub const ALL: [Sabotage; 12] = [
+        Sabotage::AcknowledgesFailures,
+        Sabotage::DrawsANewKey,
+        Sabotage::TakesSilenceForNo,
+        Sabotage::TakesSilenceForYes,
+        Sabotage::CatchesFaults,
+        Sabotage::SellsWithoutReserve,
+        Sabotage::ForgetsConditions,
+        Sabotage::SkipsTheJournal,
+        Sabotage::KeepsLatePayments,
+        Sabotage::VoidsApprovals,
+        Sabotage::NeverExpires,
+        Sabotage::OverwritesOrders,
+    ];
+
+    /// The promise that is broken first of all.
+    pub fn breaks(self) -> Promise {
+        match self {
+            Sabotage::AcknowledgesFailures => Promise::RowsAreAccountedFor,
+            Sabotage::DrawsANewKey => Promise::NobodyIsChargedTwice,
+            Sabotage::TakesSilenceForNo | Sabotage::CatchesFaults => {
+                Promise::FailedOrdersAreNotCharged
+            }
+            Sabotage::TakesSilenceForYes | Sabotage::VoidsApprovals => {
+                Promise::CompletedOrdersAreCharged
+            }
+            Sabotage::SellsWithoutReserve => Promise::StockAddsUp,
+            Sabotage::ForgetsConditions => Promise::StatusesFollowTheGraph,
+            Sabotage::SkipsTheJournal => Promise::TheJournalIsTheOrders,
+            Sabotage::KeepsLatePayments => Promise::TheLedgerIsOurBooks,
+            Sabotage::NeverExpires => Promise::EverythingEnds,
+            Sabotage::OverwritesOrders => Promise::OrdersKeepTheirRow,
+        }
+    }
+}
+
+/// The store's engine, broken or not.
+#[derive(Clone)]
+pub struct SimEngine {
+    pub memory: MemoryEngine,
+    pub sabotage: Option<Sabotage>,
+}
+
+impl SimEngine {
+    fn broken(&self, writes: &[Write]) -> Vec<Write> {
+        let kept = writes.iter().filter(|write| {
+            let journal = matches!(
+                write,
+                Write::Put {
+                    table: Table::Journal,
+                    ..
+                }
+            );
+            !(journal && self.sabotage == Some(Sabotage::SkipsTheJournal) && writes.len() > 1)
+        });
+        kept.cloned().map(|write| self.broken_one(write)).collect()
+    }
+
+    fn broken_one(&self, write: Write) -> Write {
+        match (self.sabotage, write) {
+            (
+                Some(Sabotage::SellsWithoutReserve),
+                Write::Update {
+                    key,
+                    changes,
+                    condition,
+                },
+            ) if key.table == Table::Products => {
+                let sells = changes
+                    .iter()
+                    .any(|change| matches!(change, Change::Add("sold", _)));
+                let reserved = |change: &Change| matches!(change, Change::Add("reserved", _));
+                let changes = changes
+                    .into_iter()
+                    .filter(|change| !(sells && reserved(change)))
+                    .collect();
+                Write::Update {
+                    key,
+                    changes,
+                    condition,
+                }
+            }
+            (Some(Sabotage::ForgetsConditions), Write::Update { key, changes, .. })
+                if key.table == Table::Orders =>
+            {
+                Write::Update {
+                    key,
+                    changes,
+                    condition: Condition::Always,
+                }
+            }
+            (
+                Some(Sabotage::OverwritesOrders),
+                Write::Put {
+                    table: Table::Orders,
+                    item,
+                    ..
+                },
+            ) => Write::Put {
+                table: Table::Orders,
+                item,
+                condition: Condition::Always,
+            },
+            (_, write) => write,
+        }
+    }
+}
+
+impl Engine for SimEngine {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, Fault> {
+        self.memory.get(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.memory.get_many(keys).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.memory.write(&self.broken_one(write.clone())).await
+    }
+
+    async fn update_many(&self, updates: &[Write]) -> Result<Vec<Result<(), WriteError>>, Fault> {
+        self.memory.update_many(&self.broken(updates)).await
+    }
+
+    async fn transact(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
+        self.memory.transact(&self.broken(writes), token).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, Fault> {
+        self.memory.query(query).await
+    }
+
+    async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
+        self.memory.scan(table, start).await
+    }
+}
+
+/// The way to the gateway, broken or not.
+pub struct Wired<'a, G> {
+    pub gateway: &'a G,
+    pub sabotage: Option<Sabotage>,
+    pub draw: u64,
+}
+
+impl<G: Gateway> Gateway for Wired<'_, G> {
+    async fn charge(&self, charge: &Charge<'_>) -> Result<Answer, Fault> {
+        let another = format!("{}#{}", charge.key, self.draw % 1000);
+        let charge = match self.sabotage {
+            Some(Sabotage::DrawsANewKey) => Charge {
+                key: &another,
+                ..*charge
+            },
+            _ => *charge,
+        };
+        let answer = self.gateway.charge(&charge).await;
+        match (self.sabotage, answer) {
+            (Some(Sabotage::TakesSilenceForNo), Err(Fault::Transient(_))) => Ok(Answer::Declined),
+            (Some(Sabotage::TakesSilenceForYes), Err(Fault::Transient(_))) => {
+                Ok(Answer::Approved {
+                    payment: "?".to_owned(),
+                })
+            }
+            (_, answer) => answer,
+        }
+    }
+
+    async fn status(&self, key: &str) -> Result<Option<Answer>, Fault> {
+        self.gateway.status(key).await
+    }
+
+    async fn void(&self, key: &str, which: Voidable) -> Result<Answer, Fault> {
+        match (self.sabotage, which) {
+            (Some(Sabotage::KeepsLatePayments), Voidable::Any) => Ok(Answer::Voided),
+            (Some(Sabotage::VoidsApprovals), _) => self.gateway.void(key, Voidable::Any).await,
+            _ => self.gateway.void(key, which).await,
+        }
+    }
+
+    async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, Fault> {
+        self.gateway.refund(refund).await
+    }
+}
