@@ -13,7 +13,7 @@ use std::future::Future;
 
 use domain::{Fault, Money};
 
-pub use http::Http;
+pub use http::{Http, Keys};
 pub use patient::Patient;
 pub use signature::{BadSignature, SigningKey, TOLERANCE};
 pub use simulated::{ApprovalRate, Simulated};
