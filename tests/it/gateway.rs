@@ -232,6 +232,8 @@ async fn who_has_another_key_is_not_believed() {
     assert!(fault.to_string().contains("401"), "{fault}");
     assert!(stranger.ledger().await.is_err());
     assert!(server.entries().is_empty());
+    // Each was tried again, in case the key had changed.
+    assert_eq!(server.summary().unbelieved, 4);
 
     /// Knows the new key once it is told that the old one is not accepted.
     struct Rotated;

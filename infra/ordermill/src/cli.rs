@@ -89,19 +89,19 @@ const GATEWAY: &str = "\
 Run a payment gateway to try ours with: it declines, delays and fails in the given proportions.
 
 It keeps the contract in infra/gateway.openapi.json, listens on this machine only, and keeps its books in memory until it
-is stopped by Ctrl-C. Requests and webhooks are signed with the key in the stack's secret; without a stack, with the one in
-the variable ORDERMILL_PAYMENT_KEY.";
+is stopped by Ctrl-C. The key that requests and webhooks are signed with is read from the stack's secret, unless the
+variable ORDERMILL_PAYMENT_KEY holds one: then no stack is needed, and webhooks go nowhere without --webhook.";
 
 #[derive(Args)]
 pub struct Gateway {
     /// Where it listens.
     #[arg(long, default_value_t = 4570)]
     pub port: u16,
-    #[command(flatten)]
-    pub behaviour: Behaviour,
     /// Where it says that a payment is not pending any more [default: the stack's]
     #[arg(long, value_name = "URL", value_parser = url)]
     pub webhook: Option<String>,
+    #[command(flatten)]
+    pub behaviour: Behaviour,
 }
 
 impl Gateway {

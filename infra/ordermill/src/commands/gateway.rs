@@ -1,6 +1,9 @@
 //! `gateway`: a payment gateway on this machine, until Ctrl-C, and what it did by then.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
+use jiff::SignedDuration;
 use payments::SigningKey;
 
 use crate::cli::{self, Global};
@@ -63,23 +66,35 @@ fn introduction(url: &str, behaviour: &Behaviour, webhook: Option<&str>) -> Stri
         settle_after,
         duplicate_webhooks,
     } = behaviour;
+    let [pending_for, late_after, settle_after, least, most] = [
+        *pending_for,
+        *late_after,
+        *settle_after,
+        latency.least,
+        latency.most,
+    ]
+    .map(shown);
     let webhooks = webhook.map_or(
         "are not sent: there is no --webhook".to_owned(),
         |webhook| format!("go to {webhook}, {duplicate_webhooks} of them twice"),
     );
     format!(
         "A payment gateway listens at {url}. Its books are kept in memory, and gone when it stops.
-  charges   {decline} are declined; {pending} are pending for {pending_for:?}, of which {pending_decline} are declined;
-            {late} are approved {late_after:?} late, whatever was said before; the others are approved at once
-  requests  {drop} get no answer, {error} a 500, {throttle} a 429; they take {:?} to {:?}
-  captures  are settled after {settle_after:?}: until then they can be voided
+  charges   {decline} are declined; {pending} are pending for {pending_for}, of which {pending_decline} are declined;
+            {late} are approved {late_after} late, whatever was said before; the others are approved at once
+  requests  {drop} get no answer, {error} a 500, {throttle} a 429; they take {least} to {most}
+  captures  are settled after {settle_after}: until then they can be voided
   webhooks  {webhooks}
   seed      {seed}
 
 Point a stack to it, in another terminal:  ordermill up --payment-gateway {url}
-Ctrl-C stops it.",
-        latency.least, latency.most,
+Ctrl-C stops it."
     )
+}
+
+/// As it is typed: `1h`, `500ms`.
+fn shown(time: Duration) -> String {
+    SignedDuration::try_from(time).map_or_else(|_| format!("{time:?}"), |time| format!("{time:#}"))
 }
 
 fn show(summary: &Summary) {
@@ -87,6 +102,7 @@ fn show(summary: &Summary) {
         charges,
         sums,
         faults,
+        unbelieved,
         webhooks,
     } = summary;
     println!();
@@ -117,6 +133,7 @@ fn show(summary: &Summary) {
         ("answers dropped", faults.dropped),
         ("500", faults.errors),
         ("429", faults.throttled),
+        ("not signed rightly", *unbelieved),
         ("webhooks delivered", webhooks.delivered),
         ("webhooks given up", webhooks.given_up),
     ];

@@ -202,6 +202,12 @@ mod tests {
 
     use Movement::{Capture, Refund, Void};
 
+    /// An order's status, and what was refunded of it.
+    type Ours = Option<(Status, i64)>;
+    type Ledger = &'static [(Movement, i64)];
+
+    const CAPTURED: (Movement, i64) = (Capture, 1000);
+
     /// An order over 10.00 USD, of which so many cents were refunded.
     fn order(status: Status, refunded: i64) -> OrderRecord {
         let refunded = Decimal::new(refunded, 2);
@@ -243,28 +249,25 @@ mod tests {
 
     #[test]
     fn books_that_agree_are_balanced() {
-        let captured = (Capture, 1000);
-        let cases: [(Option<(Status, i64)>, &[(Movement, i64)]); 11] = [
-            (Some((Status::Paid, 0)), &[captured]),
-            (Some((Status::Completed, 0)), &[captured]),
-            (Some((Status::Shipped, 400)), &[captured, (Refund, 400)]),
+        let cases: [(Ours, Ledger); 11] = [
+            (Some((Status::Paid, 0)), &[CAPTURED]),
+            (Some((Status::Completed, 0)), &[CAPTURED]),
+            (Some((Status::Shipped, 400)), &[CAPTURED, (Refund, 400)]),
             (
                 Some((Status::Delivered, 500)),
-                &[captured, (Refund, 400), (Refund, 100)],
+                &[CAPTURED, (Refund, 400), (Refund, 100)],
             ),
-            (Some((Status::Cancelled, 1000)), &[captured, (Refund, 1000)]),
-            (Some((Status::Failed, 0)), &[captured, (Void, 1000)]),
-            (Some((Status::Failed, 0)), &[captured, (Refund, 1000)]),
+            (Some((Status::Cancelled, 1000)), &[CAPTURED, (Refund, 1000)]),
+            (Some((Status::Failed, 0)), &[CAPTURED, (Void, 1000)]),
+            (Some((Status::Failed, 0)), &[CAPTURED, (Refund, 1000)]),
             (Some((Status::Failed, 0)), &[]),
             (Some((Status::Reserved, 0)), &[]),
-            (None, &[captured, (Void, 1000)]),
+            (None, &[CAPTURED, (Void, 1000)]),
             (None, &[]),
         ];
         for (case, entries) in cases {
-            let check = checked(
-                case.map(|(status, refunded)| order(status, refunded)),
-                entries,
-            );
+            let order = case.map(|(status, refunded)| order(status, refunded));
+            let check = checked(order, entries);
             assert!(check.drift.is_empty(), "{case:?} {:?}", check.drift);
             assert_eq!(check.note, None, "{case:?}");
         }
@@ -272,52 +275,49 @@ mod tests {
 
     #[test]
     fn each_kind_of_drift_is_seen() {
-        let captured = (Capture, 1000);
-        let cases: [(Option<(Status, i64)>, &[(Movement, i64)], &str); 13] = [
+        let cases: [(Ours, Ledger, &str); 13] = [
             (Some((Status::Completed, 0)), &[], "captured nothing"),
             (Some((Status::Paid, 0)), &[(Capture, 999)], "holds 9.99"),
             (
                 Some((Status::Paid, 0)),
-                &[captured, (Void, 1000)],
+                &[CAPTURED, (Void, 1000)],
                 "holds 0.00",
             ),
-            (Some((Status::Completed, 400)), &[captured], "holds 10.00"),
+            (Some((Status::Completed, 400)), &[CAPTURED], "holds 10.00"),
             (
                 Some((Status::Completed, 0)),
-                &[captured, (Refund, 400)],
+                &[CAPTURED, (Refund, 400)],
                 "holds 6.00",
             ),
-            (Some((Status::Failed, 0)), &[captured], "holds 10.00"),
+            (Some((Status::Failed, 0)), &[CAPTURED], "holds 10.00"),
             (
                 Some((Status::Failed, 0)),
-                &[captured, (Refund, 999)],
+                &[CAPTURED, (Refund, 999)],
                 "holds 0.01",
             ),
             (Some((Status::Reserved, 0)), &[(Capture, 500)], "holds 5.00"),
             (
                 Some((Status::PaymentPending, 0)),
-                &[captured, (Refund, 1)],
+                &[CAPTURED, (Refund, 1)],
                 "holds 9.99",
             ),
             (
                 Some((Status::Completed, 0)),
-                &[captured, captured],
+                &[CAPTURED, CAPTURED],
                 "captured 2 times",
             ),
             // Also where the sums are right.
             (
                 Some((Status::Failed, 0)),
-                &[captured, captured, (Refund, 2000)],
+                &[CAPTURED, CAPTURED, (Refund, 2000)],
                 "captured 2 times",
             ),
-            (None, &[captured], "no such order"),
+            (None, &[CAPTURED], "no such order"),
             (None, &[(Refund, 1)], "no such order"),
         ];
         for (case, entries, said) in cases {
-            let check = checked(
-                case.map(|(status, refunded)| order(status, refunded)),
-                entries,
-            );
+            let order = case.map(|(status, refunded)| order(status, refunded));
+            let check = checked(order, entries);
             assert_eq!((check.checked, check.drift.len()), (1, 1), "{case:?}");
             assert!(check.drift[0].contains(said), "{}", check.drift[0]);
         }
