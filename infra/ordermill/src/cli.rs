@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use domain::catalog::Policy;
+
+use crate::gateway::Behaviour;
 
 #[derive(Parser)]
 #[command(
@@ -56,6 +59,9 @@ pub enum Command {
     Order(Order),
     /// Recompute every figure from its source, and show what does not agree.
     Verify,
+    /// Run a payment gateway to try ours with: it declines, delays and fails in the given proportions.
+    #[command(long_about = GATEWAY)]
+    Gateway(Gateway),
     /// What an import asked of AWS: requests and capacity for each order.
     Cost {
         /// The import; everything that ran since it began is counted, so let nothing else run.
@@ -71,6 +77,77 @@ pub struct Local {
     /// Batches that are worked on at once: this many functions take ten messages each.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=80))]
     pub concurrency: u16,
+    /// Who takes the money: a URL, such as that of `ordermill gateway`, or `simulated`.
+    #[arg(long, value_name = "URL", value_parser = payment_gateway)]
+    pub payment_gateway: Option<String>,
+    /// How long a payment may be pending (90s, 30m, 2h) until its order fails.
+    #[arg(long, value_name = "TIME", value_parser = payment_time_limit)]
+    pub payment_time_limit: Option<String>,
+}
+
+const GATEWAY: &str = "\
+Run a payment gateway to try ours with: it declines, delays and fails in the given proportions.
+
+It keeps the contract in infra/gateway.openapi.json, listens on this machine only, and keeps its books in memory until it
+is stopped by Ctrl-C. The key that requests and webhooks are signed with is read from the stack's secret, unless the
+variable ORDERMILL_PAYMENT_KEY holds one: then no stack is needed, and webhooks go nowhere without --webhook.";
+
+#[derive(Args)]
+pub struct Gateway {
+    /// Where it listens.
+    #[arg(long, default_value_t = 4570)]
+    pub port: u16,
+    /// Where it says that a payment is not pending any more [default: the stack's]
+    #[arg(long, value_name = "URL", value_parser = url)]
+    pub webhook: Option<String>,
+    #[command(flatten)]
+    pub behaviour: Behaviour,
+}
+
+impl Gateway {
+    /// Ends with a usage error where the options do not go together.
+    pub fn behaviour(&self) -> Behaviour {
+        if let Err(wrong) = self.behaviour.check() {
+            let mut command = Arguments::command();
+            command.build();
+            let gateway = command.find_subcommand_mut("gateway");
+            let error = gateway.map_or_else(
+                || clap::Error::raw(ErrorKind::ValueValidation, &wrong),
+                |gateway| gateway.error(ErrorKind::ValueValidation, &wrong),
+            );
+            error.exit();
+        }
+        self.behaviour.clone()
+    }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !text.contains(char::is_whitespace) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("a URL begins with http:// or https://".to_owned()),
+    }
+}
+
+fn payment_gateway(text: &str) -> Result<String, String> {
+    match text {
+        "simulated" => Ok(text.to_owned()),
+        _ => url(text),
+    }
+}
+
+/// As the template takes it: one number, one unit.
+fn payment_time_limit(text: &str) -> Result<String, String> {
+    let wrong = || "a time limit is written as 90s, 30m or 2h".to_owned();
+    let number = text.strip_suffix(['s', 'm', 'h']).ok_or_else(wrong)?;
+    match number.parse::<u32>() {
+        Ok(1..=99_999) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(text.to_owned()),
+        _ => Err(wrong()),
+    }
 }
 
 #[derive(Args)]

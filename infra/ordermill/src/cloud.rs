@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail};
 use aws_types::SdkConfig;
+use payments::SigningKey;
 use store::Store;
 use store::dynamo::{DynamoEngine, Meter};
 use store::schema::Table;
@@ -86,6 +87,10 @@ impl Cloud {
         aws_sdk_cloudformation::Client::new(&self.aws)
     }
 
+    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.aws)
+    }
+
     pub async fn stack(&self, name: &str) -> Result<Stack> {
         let described = self
             .cloudformation()
@@ -120,13 +125,38 @@ impl Cloud {
 
 impl Stack {
     pub fn output(&self, key: &str) -> Result<&str> {
-        match self.outputs.get(key) {
+        match self.find_output(key) {
             Some(value) => Ok(value),
             None => bail!(
                 "the stack {} has no output {key}: is it of this version?",
                 self.name
             ),
         }
+    }
+
+    pub fn find_output(&self, key: &str) -> Option<&str> {
+        self.outputs.get(key).map(String::as_str)
+    }
+
+    /// What requests to the payment gateway, and its webhooks, are signed with. Not to be shown to anybody.
+    pub async fn payment_key(&self) -> Result<SigningKey> {
+        let arn = self.output("PaymentSecretArn")?;
+        let secret = self.cloud.secrets().get_secret_value().secret_id(arn);
+        let secret = secret.send().await;
+        let secret = secret.context("reading the key that is shared with the payment gateway")?;
+        match secret.secret_string {
+            Some(secret) if !secret.is_empty() => Ok(SigningKey::new(secret)),
+            _ => bail!("the key that is shared with the payment gateway is empty"),
+        }
+    }
+
+    /// Where the payment gateway says that a charge changed.
+    pub fn webhook_url(&self) -> Result<String> {
+        let url = self.output("WebhookUrl")?;
+        Ok(match &self.cloud.endpoint {
+            Some(endpoint) => at_emulator(url, endpoint).unwrap_or_else(|| url.to_owned()),
+            None => url.to_owned(),
+        })
     }
 
     pub fn store(&self) -> Result<Store<DynamoEngine>> {
@@ -141,5 +171,31 @@ impl Stack {
             DynamoEngine::new(client, names, Meter::default()),
             fastrand::u64(..),
         ))
+    }
+}
+
+/// An API's stage has a host of its own on AWS, and a path of its own on an emulator.
+fn at_emulator(url: &str, endpoint: &str) -> Option<String> {
+    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+    let (api, _) = host.split_once(".execute-api.")?;
+    let (stage, path) = path.split_once('/')?;
+    let endpoint = endpoint.trim_end_matches('/');
+    Some(format!(
+        "{endpoint}/restapis/{api}/{stage}/_user_request_/{path}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_is_found_on_an_emulator() {
+        let url = "https://a1b2.execute-api.us-east-1.amazonaws.com/api/webhooks/payments";
+        assert_eq!(
+            at_emulator(url, "http://127.0.0.1:4566/").as_deref(),
+            Some("http://127.0.0.1:4566/restapis/a1b2/api/_user_request_/webhooks/payments")
+        );
+        assert_eq!(at_emulator("http://127.0.0.1:4566/x", "http://y"), None);
     }
 }

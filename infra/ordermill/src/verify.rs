@@ -3,6 +3,8 @@
 //! Reads are not a snapshot: while orders are on their way, figures move between two reads and drift may be shown that
 //! is none. At rest there must be none at all.
 
+pub mod payments;
+
 use std::collections::{BTreeMap, HashMap};
 
 use domain::journal::Change;
@@ -32,6 +34,17 @@ pub struct Check {
     pub name: &'static str,
     pub checked: u64,
     pub drift: Vec<String>,
+    /// What is no drift, and yet to be known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Report {
+    /// One more that was made elsewhere.
+    pub fn add(&mut self, check: Check) {
+        self.balanced &= check.drift.is_empty();
+        self.checks.push(check);
+    }
 }
 
 /// Everything there is.
@@ -344,6 +357,7 @@ impl Check {
             name,
             checked: 0,
             drift: Vec::new(),
+            note: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What goes over the wire between ordermill and a gateway. `infra/gateway.openapi.yaml` says the same for others.
+//! What goes over the wire between ordermill and a gateway. `infra/gateway.openapi.json` says the same for others.
 
 use domain::{Currency, Fault, Money};
 use jiff::Timestamp;

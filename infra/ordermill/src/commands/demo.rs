@@ -49,7 +49,7 @@ async fn show(global: &Global, stack: &Stack, root: &Path) -> Result<bool> {
         })
         .await?;
     let books = Books::load(&store).await?;
-    let report = books.verify(jiff::Timestamp::now());
+    let report = verify::report(stack, &books).await;
     if global.json {
         output::json(&serde_json::json!({
             "import_id": import.record.import_id, "status": import.status(), "progress": import.progress, "verify": report,

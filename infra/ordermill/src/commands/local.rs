@@ -83,17 +83,29 @@ pub async fn raise(
         .or_else(|| emulator.as_ref().map(Emulator::endpoint))
         .unwrap_or_default();
     let cloud = Cloud::at(&endpoint).await;
+    let parameters = parameters(options);
     let stack = steps
         .run(
             "deploying template.yaml",
-            workspace.deploy(
-                &cloud,
-                &global.stack,
-                &local::parameters(options.concurrency),
-            ),
+            workspace.deploy(&cloud, &global.stack, &parameters),
         )
         .await?;
     Ok((stack, emulator))
+}
+
+/// What is not given stays as the template has it.
+fn parameters(options: &Local) -> Vec<(&'static str, String)> {
+    let given = [
+        ("PaymentGateway", &options.payment_gateway),
+        ("PaymentTimeLimit", &options.payment_time_limit),
+    ];
+    let given = given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value.clone()?)));
+    local::parameters(options.concurrency)
+        .into_iter()
+        .chain(given)
+        .collect()
 }
 
 /// Steps that somebody waits for.

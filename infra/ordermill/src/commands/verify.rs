@@ -1,25 +1,45 @@
 //! `verify`: whether the books balance.
 
+use ::payments::Http;
+use ::payments::contract::LedgerEntry;
 use anyhow::Result;
 
 use crate::cli::Global;
 use crate::cloud::Stack;
 use crate::output;
-use crate::verify::{Books, Report};
+use crate::verify::{Books, Report, payments};
 
 /// Lines of drift that are shown to people. `--json` has them all.
 const SHOWN: usize = 20;
 
 pub async fn run(global: &Global, stack: &Stack) -> Result<bool> {
-    let report = Books::load(&stack.store()?)
-        .await?
-        .verify(jiff::Timestamp::now());
+    let books = Books::load(&stack.store()?).await?;
+    let report = report(stack, &books).await;
     if global.json {
         output::json(&report)?;
     } else {
         show(&report);
     }
     Ok(report.balanced)
+}
+
+/// Our books, and those of the gateway where it is one that can be asked.
+pub async fn report(stack: &Stack, books: &Books) -> Report {
+    let mut report = books.verify(jiff::Timestamp::now());
+    let gateway = stack.find_output("PaymentGateway");
+    if let Some(url) = gateway.filter(|url| url.starts_with("http")) {
+        report.add(match ledger(stack, url).await {
+            Ok(Some(entries)) => payments::check(books, &entries),
+            Ok(None) => payments::no_ledger(),
+            Err(error) => payments::not_compared(&format!("{error:#}")),
+        });
+    }
+    report
+}
+
+async fn ledger(stack: &Stack, url: &str) -> Result<Option<Vec<LedgerEntry>>> {
+    let gateway = Http::new(url, stack.payment_key().await?)?;
+    Ok(gateway.ledger().await?)
 }
 
 pub fn show(report: &Report) {
@@ -38,6 +58,9 @@ pub fn show(report: &Report) {
         }
         if check.drift.len() > SHOWN {
             println!("  {}: and {} more", check.name, check.drift.len() - SHOWN);
+        }
+        if let Some(note) = &check.note {
+            println!("  {}: {note}", check.name);
         }
     }
     if report.pending > 0 {

@@ -49,6 +49,7 @@ struct State {
     attempts: HashMap<(Operation, String), u32>,
     faults: Faults,
     webhooks: summary::Webhooks,
+    unbelieved: u64,
 }
 
 /// What the bank will say.
@@ -77,6 +78,7 @@ impl Server {
             attempts: HashMap::new(),
             faults: Faults::default(),
             webhooks: summary::Webhooks::default(),
+            unbelieved: 0,
         };
         let desk = Arc::new(Desk {
             key,
@@ -114,8 +116,7 @@ impl Server {
     }
 
     pub fn summary(&self) -> Summary {
-        let state = self.desk.state();
-        Summary::of(&state.book, state.faults, state.webhooks)
+        self.desk.summary()
     }
 
     /// Answers who is waiting, and ends.
@@ -128,8 +129,7 @@ impl Server {
         } = self;
         drop(open);
         let _in_time = tokio::time::timeout(FAREWELL, serving.join_next()).await;
-        let state = desk.state();
-        Summary::of(&state.book, state.faults, state.webhooks)
+        desk.summary()
     }
 }
 
@@ -173,6 +173,10 @@ impl Desk {
         work(&self.state().book)
     }
 
+    pub fn count_unbelieved(&self) {
+        self.state().unbelieved += 1;
+    }
+
     /// The bank will say later what becomes of a charge.
     pub fn expect(&self, key: &str, fate: Fate) {
         let later = Later {
@@ -181,6 +185,16 @@ impl Desk {
         };
         // Nobody listens any more when the server is about to end.
         let _ending = self.later.send(later);
+    }
+
+    fn summary(&self) -> Summary {
+        let state = self.state();
+        Summary {
+            unbelieved: state.unbelieved,
+            faults: state.faults,
+            webhooks: state.webhooks,
+            ..Summary::of(&state.book)
+        }
     }
 
     fn begin(&self, operation: Operation, key: &str) -> (u32, Option<Failure>) {

@@ -10,12 +10,14 @@ use serde::Serialize;
 use super::behaviour::Failure;
 use super::book::Book;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
     pub charges: Charges,
     /// By currency.
     pub sums: BTreeMap<Currency, Sums>,
     pub faults: Faults,
+    /// Requests whose signature was not right.
+    pub unbelieved: u64,
     pub webhooks: Webhooks,
 }
 
@@ -52,7 +54,8 @@ pub struct Webhooks {
 }
 
 impl Summary {
-    pub fn of(book: &Book, faults: Faults, webhooks: Webhooks) -> Summary {
+    /// What a book says. The rest is not in it.
+    pub fn of(book: &Book) -> Summary {
         let mut charges = Charges::default();
         for charge in book.charges() {
             *match charge.status {
@@ -76,8 +79,7 @@ impl Summary {
         Summary {
             charges,
             sums,
-            faults,
-            webhooks,
+            ..Summary::default()
         }
     }
 }

@@ -1,0 +1,142 @@
+//! `gateway`: a payment gateway on this machine, until Ctrl-C, and what it did by then.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jiff::SignedDuration;
+use payments::SigningKey;
+
+use crate::cli::{self, Global};
+use crate::cloud::Cloud;
+use crate::gateway::{Behaviour, Server, Summary};
+use crate::output;
+
+/// For who tries the contract without a stack. A variable, for options are seen by everybody on the machine.
+const KEY: &str = "ORDERMILL_PAYMENT_KEY";
+
+pub async fn run(global: &Global, options: &cli::Gateway) -> Result<bool> {
+    let behaviour = options.behaviour();
+    let (key, webhook) = with_whom(global, options).await?;
+    let server = Server::start(options.port, key, behaviour.clone(), webhook.as_deref()).await?;
+    // With --json, stdout is for the document at the end.
+    let said = introduction(&server.url(), &behaviour, webhook.as_deref());
+    match global.json {
+        true => eprintln!("{said}"),
+        false => println!("{said}"),
+    }
+    tokio::signal::ctrl_c().await?;
+    let summary = server.stop().await;
+    match global.json {
+        true => output::json(&summary)?,
+        false => show(&summary),
+    }
+    Ok(true)
+}
+
+/// The key that is shared, and where events go.
+async fn with_whom(
+    global: &Global,
+    options: &cli::Gateway,
+) -> Result<(SigningKey, Option<String>)> {
+    if let Some(key) = std::env::var(KEY).ok().filter(|key| !key.is_empty()) {
+        return Ok((SigningKey::new(key), options.webhook.clone()));
+    }
+    let stack = Cloud::find(global.aws).await.stack(&global.stack).await;
+    let stack = stack.with_context(|| format!("no key to sign with: {KEY} is not set"))?;
+    let webhook = match &options.webhook {
+        Some(url) => url.clone(),
+        None => stack.webhook_url()?,
+    };
+    Ok((stack.payment_key().await?, Some(webhook)))
+}
+
+fn introduction(url: &str, behaviour: &Behaviour, webhook: Option<&str>) -> String {
+    let Behaviour {
+        seed,
+        decline,
+        pending,
+        pending_for,
+        pending_decline,
+        late,
+        late_after,
+        drop,
+        error,
+        throttle,
+        latency,
+        settle_after,
+        duplicate_webhooks,
+    } = behaviour;
+    let [pending_for, late_after, settle_after, least, most] = [
+        *pending_for,
+        *late_after,
+        *settle_after,
+        latency.least,
+        latency.most,
+    ]
+    .map(shown);
+    let webhooks = webhook.map_or(
+        "are not sent: there is no --webhook".to_owned(),
+        |webhook| format!("go to {webhook}, {duplicate_webhooks} of them twice"),
+    );
+    format!(
+        "A payment gateway listens at {url}. Its books are kept in memory, and gone when it stops.
+  charges   {decline} are declined; {pending} are pending for {pending_for}, of which {pending_decline} are declined;
+            {late} are approved {late_after} late, whatever was said before; the others are approved at once
+  requests  {drop} get no answer, {error} a 500, {throttle} a 429; they take {least} to {most}
+  captures  are settled after {settle_after}: until then they can be voided
+  webhooks  {webhooks}
+  seed      {seed}
+
+Point a stack to it, in another terminal:  ordermill up --payment-gateway {url}
+Ctrl-C stops it."
+    )
+}
+
+/// As it is typed: `1h`, `500ms`.
+fn shown(time: Duration) -> String {
+    SignedDuration::try_from(time).map_or_else(|_| format!("{time:?}"), |time| format!("{time:#}"))
+}
+
+fn show(summary: &Summary) {
+    let Summary {
+        charges,
+        sums,
+        faults,
+        unbelieved,
+        webhooks,
+    } = summary;
+    println!();
+    let charges = [
+        ("approved", charges.approved),
+        ("declined", charges.declined),
+        ("pending", charges.pending),
+        ("voided", charges.voided),
+    ];
+    let charges = charges.map(|(status, count)| [status.to_owned(), count.to_string()]);
+    println!("{}\n", output::table(&["charges", ""], &[1], charges));
+    let sums = sums.iter().map(|(currency, sums)| {
+        let left = sums
+            .captured
+            .saturating_sub(sums.voided)
+            .saturating_sub(sums.refunded);
+        [
+            currency.to_string(),
+            sums.captured.to_string(),
+            sums.voided.to_string(),
+            sums.refunded.to_string(),
+            left.to_string(),
+        ]
+    });
+    let header = ["sums", "captured", "voided", "refunded", "left"];
+    println!("{}\n", output::table(&header, &[1, 2, 3, 4], sums));
+    let others = [
+        ("answers dropped", faults.dropped),
+        ("500", faults.errors),
+        ("429", faults.throttled),
+        ("not signed rightly", *unbelieved),
+        ("webhooks delivered", webhooks.delivered),
+        ("webhooks given up", webhooks.given_up),
+    ];
+    let others = others.map(|(what, count)| [what.to_owned(), count.to_string()]);
+    println!("{}", output::table(&["on the way", ""], &[1], others));
+}
