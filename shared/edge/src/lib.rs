@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of orders. A function's `main` reads its settings here, builds its clients once, and serves.
 
+pub mod aside;
 pub mod aws;
 mod failure;
 pub mod messages;
+pub mod resend;
 pub mod settings;
 
 use std::time::{Duration, SystemTime};

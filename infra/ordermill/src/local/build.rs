@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// Folder, crate, binary and role of each function.
-pub const FUNCTIONS: [&str; 7] = [
-    "chunk", "catalog", "dispatch", "reserve", "pay", "finalize", "rollback",
+pub const FUNCTIONS: [&str; 8] = [
+    "chunk", "catalog", "dispatch", "reserve", "pay", "finalize", "rollback", "bury",
 ];
 
 #[derive(Debug, Clone)]
