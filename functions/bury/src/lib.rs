@@ -64,7 +64,7 @@ fn buried(message: &SqsMessage) -> Buried {
     let queue = queue(message.event_source_arn.as_deref().unwrap_or_default());
     let (fault, reason) = aside::fault(message).unwrap_or((
         "Transient",
-        "received too often without being worked off: the queue put it aside, and no function said why",
+        "received too often without being worked off, or put there by hand: no function said why",
     ));
     Buried {
         failure_id: ids::failure_id(queue, aside::original(message)),

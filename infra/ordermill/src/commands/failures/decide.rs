@@ -8,7 +8,7 @@ use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 use store::Store;
 use store::dynamo::DynamoEngine;
-use store::failures::{Changed, FailureRecord, Listed, State};
+use store::failures::{Changed, Listed, State};
 
 use super::found;
 use crate::cli::{Global, Which};
@@ -19,6 +19,21 @@ use crate::output;
 const AT_ONCE: usize = 16;
 
 type Answer = (String, Result<Changed, Fault>);
+
+#[derive(Clone, Copy)]
+enum Decision {
+    Retry,
+    Discard,
+}
+
+impl Decision {
+    fn done(self) -> &'static str {
+        match self {
+            Decision::Retry => "retried",
+            Decision::Discard => "discarded",
+        }
+    }
+}
 
 pub async fn retry(global: &Global, stack: &Stack, which: &Which, again: bool) -> Result<bool> {
     let store = stack.store()?;
@@ -35,7 +50,7 @@ pub async fn retry(global: &Global, stack: &Stack, which: &Which, again: bool) -
         token: &token,
         again,
     };
-    let answers = stream::iter(ids)
+    let answers: Vec<Answer> = stream::iter(ids)
         .map(async |id| {
             let answer = resend::retry(&store, &sources, &id, claim, now).await;
             (id, answer)
@@ -43,7 +58,7 @@ pub async fn retry(global: &Global, stack: &Stack, which: &Which, again: bool) -
         .buffered(AT_ONCE)
         .collect()
         .await;
-    report(global, "retried", answers)
+    report(global, Decision::Retry, &answers)
 }
 
 pub async fn discard(global: &Global, stack: &Stack, which: &Which) -> Result<bool> {
@@ -60,7 +75,7 @@ pub async fn discard(global: &Global, stack: &Stack, which: &Which) -> Result<bo
         .await;
     let of_batches = |(_, answer): &Answer| matches!(answer, Ok(Changed::Done(record)) if record.listed.queue == "batches");
     let unsettled = answers.iter().any(of_batches);
-    let done = report(global, "discarded", answers)?;
+    let done = report(global, Decision::Discard, &answers)?;
     if unsettled && !global.json {
         println!("What their batches did not settle stays pending in its import.");
     }
@@ -95,17 +110,17 @@ async fn chosen(
 }
 
 /// Whether everything that was asked for was done.
-fn report(global: &Global, verb: &str, answers: Vec<Answer>) -> Result<bool> {
+fn report(global: &Global, decision: Decision, answers: &[Answer]) -> Result<bool> {
     let is_done = |(_, answer): &&Answer| matches!(answer, Ok(Changed::Done(_)));
-    let done = answers.iter().filter(is_done).count();
+    let (done, verb) = (answers.iter().filter(is_done).count(), decision.done());
     if global.json {
         let documents: Vec<Value> = answers.iter().map(document).collect();
         output::json(&documents)?;
     } else if answers.is_empty() {
-        println!("Nothing to be {verb} is like that.");
+        println!("There is nothing like that to be {verb}.");
     } else {
         for answer in answers.iter().filter(|answer| !is_done(answer)) {
-            println!("{}", refusal(answer));
+            println!("{}", refusal(decision, answer));
         }
         println!("{done} of {} {verb}.", answers.len());
     }
@@ -129,28 +144,29 @@ fn document((id, answer): &Answer) -> Value {
     }
 }
 
-fn refusal((id, answer): &Answer) -> String {
+fn refusal(decision: Decision, (id, answer): &Answer) -> String {
     let id = output::plain(id);
     match answer {
-        Ok(Changed::Done(_)) => format!("{id}: done"),
-        Ok(Changed::Refused(record)) => format!("{id} is {}", why(record)),
+        Ok(Changed::Done(record)) => format!("{id} is {}", record.listed.state),
+        Ok(Changed::Refused(record)) => {
+            let (state, since) = (record.listed.state, record.listed.since());
+            format!("{id} is {state} since {since}{}", advice(decision, state))
+        }
         Ok(Changed::Unknown) => format!("there is no failure {id}"),
         Err(fault) => format!("{id}: {}", output::plain(fault.message())),
     }
 }
 
-fn why(record: &FailureRecord) -> String {
-    let (state, since) = (record.listed.state, record.listed.since());
-    match state {
-        State::Open => format!("{state} again, since {since}"),
-        State::Retrying => format!(
-            "{state} since {since}: whoever did that never said that it was sent. `retry --again` sends it"
-        ),
-        State::Retried => format!(
-            "{state} since {since}. If it fails again, it opens again; `retry --again` sends it once more"
-        ),
-        State::Discarded => {
-            format!("{state} since {since}. `retry --again ID` sends it all the same")
+fn advice(decision: Decision, state: State) -> &'static str {
+    match (decision, state) {
+        (Decision::Retry, State::Retrying) => {
+            ", and nobody said that it was sent: `retry --again` sends it"
         }
+        (Decision::Retry, State::Retried) => {
+            ", and opens if it fails once more: `retry --again` sends it all the same"
+        }
+        (Decision::Retry, State::Discarded) => ": `retry --again ID` sends it all the same",
+        (Decision::Discard, State::Retried) => ": it was sent, and opens if it fails once more",
+        (Decision::Discard, State::Retrying | State::Discarded) | (_, State::Open) => "",
     }
 }

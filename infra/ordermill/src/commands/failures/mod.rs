@@ -37,11 +37,18 @@ async fn list(global: &Global, stack: &Stack, filter: &Filter, state: StateFilte
     if global.json {
         output::json(&listed)?;
     } else if listed.is_empty() {
-        println!("Nothing that failed is like that.");
+        println!("No failure is like that{}.", hint(state));
     } else {
         println!("{}", table(&listed, Timestamp::now()));
     }
     Ok(true)
+}
+
+fn hint(state: StateFilter) -> &'static str {
+    match state {
+        StateFilter::Open => ", or somebody saw to it: `--state all` shows those too",
+        StateFilter::Retried | StateFilter::Discarded | StateFilter::All => "",
+    }
 }
 
 /// What a filter finds, in whatever state, in the sequence in which it was put aside.

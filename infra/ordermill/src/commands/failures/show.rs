@@ -86,7 +86,10 @@ fn status(import_id: &str, order: &Order, found: Option<&OrderRecord>) -> String
     if is_of_this_row(import_id, order, found) {
         status
     } else {
-        format!("{status}: of row {} of {}", found.row, found.import_id)
+        format!(
+            "duplicate of row {} of {}: {status}",
+            found.row, found.import_id
+        )
     }
 }
 
