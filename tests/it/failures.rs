@@ -1,50 +1,21 @@
 //! What failed is kept, over memory: once, whole, and open again whenever a retry of it fails, whatever comes twice,
 //! late or not at all.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
+use aws_lambda_events::sqs::SqsEvent;
 use domain::{Fault, ids};
-use edge::resend::{self, Claim, NotSent, Resent, Sources};
+use edge::resend::{self, Claim, NotSent};
 use edge::{Invocation, aside};
 use jiff::Timestamp;
-use store::failures::{Changed, FailureRecord, State};
+use store::failures::{Changed, FailureRecord, RetryOf, State};
 use store::memory::{Faults, MemoryEngine};
 use store::schema::Table;
 use store::{Engine, Store};
 
+use crate::support::failed::{MemorySources, message, put_aside, received};
 use crate::support::memory::delivered;
 use crate::support::now;
-
-/// The queue that messages came from, in memory.
-#[derive(Default)]
-struct MemorySources {
-    sent: Mutex<Vec<Resent>>,
-    /// What to answer instead of taking the next message.
-    refusals: Mutex<Vec<NotSent>>,
-}
-
-impl Sources for MemorySources {
-    fn has(&self, queue: &str) -> bool {
-        queue == "batches"
-    }
-
-    async fn send(&self, message: Resent) -> Result<(), NotSent> {
-        tokio::task::yield_now().await;
-        if let Some(refusal) = self.refusals.lock().expect("a lock").pop() {
-            return Err(refusal);
-        }
-        self.sent.lock().expect("a lock").push(message);
-        Ok(())
-    }
-}
-
-impl MemorySources {
-    fn take(&self) -> Vec<Resent> {
-        std::mem::take(&mut self.sent.lock().expect("a lock"))
-    }
-}
 
 fn later(seconds: i64) -> Timestamp {
     now() + jiff::SignedDuration::from_secs(seconds)
@@ -56,39 +27,6 @@ fn at(now: Timestamp) -> Invocation {
         remaining: Duration::from_secs(20),
         draw: 1,
     }
-}
-
-fn message<'a>(
-    id: &str,
-    body: &str,
-    attributes: impl IntoIterator<Item = (&'a str, String)>,
-) -> SqsMessage {
-    let mut message = SqsMessage::default();
-    message.message_id = Some(id.to_owned());
-    message.body = Some(body.to_owned());
-    for (name, text) in attributes {
-        let mut attribute = SqsMessageAttribute::default();
-        attribute.string_value = Some(text);
-        message
-            .message_attributes
-            .insert(name.to_owned(), attribute);
-    }
-    message
-}
-
-/// A retry as its queue hands it to the function.
-fn received(id: &str, resent: &Resent) -> SqsMessage {
-    message(id, &resent.body, aside::of_retry(&resent.retry))
-}
-
-/// The copy of a message that a function puts aside, as `bury` gets it.
-fn put_aside(id: &str, of: &SqsMessage, fault: &Fault) -> SqsEvent {
-    let body = of.body.as_deref().unwrap_or_default();
-    let mut copy = message(id, body, aside::attributes(of, fault));
-    copy.event_source_arn = Some("arn:aws:sqs:us-east-1:0:mill-batches-dead".to_owned());
-    let mut event = SqsEvent::default();
-    event.records.push(copy);
-    event
 }
 
 async fn bury<E: Engine>(store: &Store<E>, event: SqsEvent, now: Timestamp) {
@@ -352,6 +290,89 @@ async fn discarded_is_what_is_open_and_a_retry_brings_it_back() {
     assert_eq!((open.listed.discarded_at, open.expires), (None, None));
     let nobody = store.discard_failure("fl_of_nobody", now()).await;
     assert_eq!(nobody, Ok(Changed::Unknown));
+}
+
+#[tokio::test]
+async fn what_was_sent_says_so_even_if_it_was_discarded_meanwhile() {
+    for sent in [true, false] {
+        let (_, store, id) = with_failure().await;
+        let claimed = store.claim_failure(&id, "one", false, later(1)).await;
+        assert!(matches!(claimed, Ok(Changed::Done(_))), "{claimed:?}");
+        let discarded = store.discard_failure(&id, later(2)).await;
+        assert!(matches!(discarded, Ok(Changed::Done(_))), "{discarded:?}");
+        let (said, state) = if sent {
+            let said = store.failure_was_sent(&id, "one", later(3)).await;
+            (said, State::Retried)
+        } else {
+            let said = store.failure_was_not_sent(&id, "one").await;
+            (said, State::Discarded)
+        };
+        assert_eq!(said, Ok(()));
+        assert_eq!(record(&store, &id).await.listed.state, state);
+    }
+}
+
+/// A retry may fail before its sender comes to say that it was sent: what is newer stands.
+#[tokio::test]
+async fn a_retry_that_fails_at_once_stays_open() {
+    let (_, store, id) = with_failure().await;
+    let claimed = store.claim_failure(&id, "one", false, later(1)).await;
+    assert!(matches!(claimed, Ok(Changed::Done(_))), "{claimed:?}");
+    let retry = RetryOf {
+        failure_id: id.clone(),
+        attempt: 1,
+    };
+    let failed = message("m-2", "garbage", aside::of_retry(&retry));
+    let event = put_aside("d-2", &failed, &malformed("still"));
+    bury(&store, event, later(2)).await;
+    let said = store.failure_was_sent(&id, "one", later(3)).await;
+    assert_eq!(said, Ok(()));
+    let open = record(&store, &id).await;
+    assert_eq!((open.listed.state, open.listed.attempts), (State::Open, 2));
+}
+
+/// Whoever does what, in whatever sequence: what is open is kept, and what is resolved has an end.
+#[tokio::test]
+async fn nothing_open_expires_and_nothing_counts_down() {
+    for seed in 0..50 {
+        let (_, store, id) = with_failure().await;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut attempts = 1;
+        for step in 0..60 {
+            let token = ["one", "two", "three"][random.usize(..3)];
+            let at = later(step);
+            match random.u8(..5) {
+                0 => drop(store.claim_failure(&id, token, random.bool(), at).await),
+                1 => drop(store.failure_was_sent(&id, token, at).await),
+                2 => drop(store.failure_was_not_sent(&id, token).await),
+                3 => drop(store.discard_failure(&id, at).await),
+                _ => {
+                    let retry = RetryOf {
+                        failure_id: id.clone(),
+                        attempt: random.u32(1..=attempts),
+                    };
+                    let event = put_aside(
+                        "d-2",
+                        &message("m-2", "garbage", aside::of_retry(&retry)),
+                        &malformed("still"),
+                    );
+                    bury(&store, event, at).await;
+                    attempts += u32::from(retry.attempt == attempts);
+                }
+            }
+            let record = record(&store, &id).await;
+            let state = record.listed.state;
+            assert_eq!(record.listed.attempts, attempts, "seed {seed}, step {step}");
+            assert_eq!(
+                (
+                    record.expires.is_none(),
+                    record.listed.discarded_at.is_some()
+                ),
+                (state.is_unresolved(), state == State::Discarded),
+                "seed {seed}, step {step}: {record:?}"
+            );
+        }
+    }
 }
 
 /// Throttles and lost answers at every step: five rounds of failing and retrying are counted as five.

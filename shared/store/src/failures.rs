@@ -192,9 +192,8 @@ impl<E: Engine> Store<E> {
             // What is not there counts no attempts either: an update must not make half a record.
             condition: Condition::Below("attempts", attempts.into()),
         };
-        // Refused, it was counted before, or has expired since it was read, which takes months of having been resolved.
-        let _counted = self.write(&update).await?;
-        Ok(true)
+        // Refused, it was counted before, or is gone since it was read.
+        Ok(self.write(&update).await? != Err(None))
     }
 
     /// Claims a failure for whoever sends it again. `again` takes it whatever was done about it before.
@@ -252,7 +251,7 @@ impl<E: Engine> Store<E> {
         Ok(())
     }
 
-    /// The message was surely not sent: the record opens again, unless somebody else claimed it.
+    /// The message was surely not sent: the record opens again, unless somebody else claimed or discarded it.
     pub async fn failure_was_not_sent(&self, failure_id: &str, claim: &str) -> Result<(), Fault> {
         let update = Write::Update {
             key: key(failure_id),
@@ -261,7 +260,10 @@ impl<E: Engine> Store<E> {
                 Change::Remove("retried_at"),
                 Change::Remove("claim"),
             ],
-            condition: Condition::Is("claim", text(claim)),
+            condition: Condition::All(vec![
+                Condition::Is("claim", text(claim)),
+                among(&[State::Retrying]),
+            ]),
         };
         let _newer = self.write(&update).await?;
         Ok(())
