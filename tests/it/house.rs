@@ -247,6 +247,86 @@ fn the_template_has_the_stores_tables() {
     }
 }
 
+/// What fails for good is kept, and told: every queue that messages are moved to is emptied by `bury`, watched by alarms,
+/// and named for the queue it belongs to, which messages can be sent to again.
+#[test]
+fn every_dead_letter_queue_is_emptied_and_watched() {
+    let template = text("template.yaml");
+    let resource = |name: &str| {
+        let after = template.split(&format!("\n  {name}:\n")).nth(1);
+        let after = after.unwrap_or_else(|| panic!("the resource {name}"));
+        let next = after.find("\n  #").into_iter();
+        let end = next
+            .chain(after.match_indices("\n  ").map(|(at, _)| at).find(|at| {
+                let rest = after.as_bytes().get(at + 3);
+                rest.is_some_and(u8::is_ascii_uppercase)
+            }))
+            .min();
+        &after[..end.unwrap_or(after.len())]
+    };
+    let named = |queue: &str| {
+        let name = resource(queue)
+            .split("QueueName: !Sub \"${AWS::StackName}-")
+            .nth(1);
+        let name = name.and_then(|rest| rest.split('"').next());
+        name.unwrap_or_else(|| panic!("the name of {queue}"))
+            .to_owned()
+    };
+    let mut dead_letter_queues = BTreeSet::new();
+    for (at, _) in template.match_indices("deadLetterTargetArn: !GetAtt ") {
+        let source = template[..at].rsplit("\n  ").find_map(|line| {
+            let is_name = line.as_bytes().first().is_some_and(u8::is_ascii_uppercase);
+            is_name.then(|| line.split(':').next()).flatten()
+        });
+        let source = source.expect("a queue");
+        let dead = template[at..].split("!GetAtt ").nth(1);
+        let dead = dead
+            .and_then(|rest| rest.split('.').next())
+            .expect("a queue");
+        dead_letter_queues.insert(dead);
+
+        let short = named(source);
+        assert!(
+            !short.contains('-'),
+            "{short} is its name up to the first hyphen"
+        );
+        assert_eq!(named(dead), format!("{short}-dead"));
+        let output = format!(
+            "{}{}QueueUrl: {{Value: !Ref {source}}}",
+            short[..1].to_uppercase(),
+            &short[1..]
+        );
+        assert!(template.contains(&output), "{output}");
+        let largest = format!("MaximumMessageSize: {}", domain::limits::BYTES_PER_MESSAGE);
+        assert!(
+            resource(source).contains(&largest),
+            "{source} takes what cannot be kept"
+        );
+    }
+    let arn = "Queue: !GetAtt ";
+    let emptied = resource("Bury")
+        .match_indices(arn)
+        .filter_map(|(at, _)| resource("Bury")[at + arn.len()..].split('.').next());
+    assert_eq!(emptied.collect::<BTreeSet<_>>(), dead_letter_queues);
+    for dead in dead_letter_queues {
+        assert!(
+            resource("BuryRole").contains(&format!("{dead}.Arn")),
+            "{dead}"
+        );
+        for metric in ["NumberOfMessagesReceived", "ApproximateAgeOfOldestMessage"] {
+            let watched = template
+                .split("AWS::CloudWatch::Alarm")
+                .skip(1)
+                .any(|alarm| {
+                    let alarm = alarm.split("AlarmActions").next().unwrap_or_default();
+                    alarm.contains(&format!("MetricName: {metric}"))
+                        && alarm.contains(&format!("!GetAtt {dead}.QueueName"))
+                });
+            assert!(watched, "no alarm on {metric} of {dead}");
+        }
+    }
+}
+
 /// What people may read of order files is what the code knows.
 #[test]
 fn the_docs_name_every_column_and_code() {

@@ -4,6 +4,8 @@ mod catalog;
 mod chunk_process;
 mod contract;
 mod events;
+mod failures;
+mod failures_on_stack;
 mod gateway;
 mod house;
 mod intake;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::contract;
-use crate::support::stack::{deployed, ended, functions, upload};
+use crate::support::stack::{deployed, ended, failed, functions, upload};
 use crate::support::{batch, file, order, read, stock, verify};
 use domain::catalog::Policy;
 use domain::progress::{ImportStatus, Progress};
@@ -193,11 +193,11 @@ async fn a_batch_that_is_sent_often_counts_once() {
     let report = verify(&store).await;
     assert!(crate::support::drift(&report).is_empty(), "{report:#?}");
     // What can never be read went to where people see it, rather than round in circles.
-    let dead = deployed
-        .stack
-        .output("BatchesDeadQueueUrl")
-        .expect("a queue");
-    assert_eq!(depth_of(&sqs, dead, "ApproximateNumberOfMessages").await, 1);
+    let failed = failed(&store, |failed| failed.len() == 1).await;
+    assert_eq!(
+        (failed[0].fault.as_str(), failed[0].attempts),
+        ("Malformed", 1)
+    );
 }
 
 async fn depth(sqs: &aws_sdk_sqs::Client, queue: &str) -> u64 {

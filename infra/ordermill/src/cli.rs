@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use domain::Fault;
 use domain::catalog::Policy;
+use jiff::{Span, SpanRelativeTo, Timestamp};
 
 use crate::gateway::Behaviour;
 
@@ -57,6 +60,9 @@ pub enum Command {
     /// Single orders.
     #[command(subcommand)]
     Order(Order),
+    /// What was put aside: see why, send it again, or leave it.
+    #[command(subcommand)]
+    Failures(Failures),
     /// Recompute every figure from its source, and show what does not agree.
     Verify,
     /// Run a payment gateway to try ours with: it declines, delays and fails in the given proportions.
@@ -238,4 +244,128 @@ pub struct Derive {
 pub enum Order {
     /// Everything that is known of an order.
     Get { order_id: String },
+}
+
+#[derive(Subcommand)]
+pub enum Failures {
+    /// What was put aside, the latest last.
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// What became of it: open is what nobody has decided about, or what is just being sent again.
+        #[arg(long, value_enum, default_value_t = StateFilter::Open)]
+        state: StateFilter,
+    },
+    /// All that is known of a failure, the message included.
+    Show { id: String },
+    /// Send messages to the queue that they came from, once more.
+    Retry {
+        #[command(flatten)]
+        which: Which,
+        /// Also what was retried before, and what is named by its id, whatever was done about it. That is safe: what an
+        /// order went through already, it does not go through twice.
+        #[arg(long)]
+        again: bool,
+    },
+    /// Leave messages as they are: nothing more will be done about them.
+    Discard {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+#[derive(Args)]
+pub struct Filter {
+    /// Only what came from this queue: batches, imports, catalogs.
+    #[arg(long)]
+    pub queue: Option<String>,
+    /// Only what failed in this way.
+    #[arg(long, ignore_case = true, value_parser = PossibleValuesParser::new(Fault::NAMES))]
+    pub fault: Option<String>,
+    /// Only what was put aside since then: an instant (2026-03-01T12:00:00Z), or so long ago (2h, 3d).
+    #[arg(long, value_parser = since)]
+    pub since: Option<Timestamp>,
+}
+
+#[derive(Args)]
+#[command(group(ArgGroup::new("which").args(["ids", "queue", "fault", "since", "all"]).required(true).multiple(true)))]
+pub struct Which {
+    /// Failures by their ids.
+    #[arg(value_name = "ID", conflicts_with_all = ["queue", "fault", "since", "all"])]
+    pub ids: Vec<String>,
+    #[command(flatten)]
+    pub filter: Filter,
+    /// Everything that is open.
+    #[arg(long, conflicts_with_all = ["queue", "fault", "since"])]
+    pub all: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StateFilter {
+    Open,
+    Retried,
+    Discarded,
+    All,
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    since_at(text, Timestamp::now())
+}
+
+/// A day is 24 hours here, whatever the clocks do.
+fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let wanted =
+        || format!("{text} is neither an instant (2026-03-01T12:00:00Z) nor a span (2h, 3d)");
+    let span: Span = text.parse().map_err(|_| wanted())?;
+    let span = span
+        .abs()
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| wanted())?;
+    now.checked_sub(span).map_err(|_| wanted())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_takes_an_instant_or_a_span() {
+        let now: Timestamp = "2026-03-04T12:00:00Z".parse().expect("an instant");
+        let check = |text: &str, expected: &str| {
+            let since = since_at(text, now).expect(text);
+            assert_eq!(since.to_string(), expected, "{text}");
+        };
+        check("2026-03-01T12:00:00+01:00", "2026-03-01T11:00:00Z");
+        check("2h", "2026-03-04T10:00:00Z");
+        check("3d", "2026-03-01T12:00:00Z");
+        check("1w 30m", "2026-02-25T11:30:00Z");
+        check("2 hours ago", "2026-03-04T10:00:00Z");
+        for nonsense in ["", "yesterday", "2", "2 months", "170000000h", "2026-03-01"] {
+            assert!(since_at(nonsense, now).is_err(), "{nonsense}");
+        }
+    }
+
+    fn parsed(line: &str) -> Result<Arguments, clap::error::ErrorKind> {
+        Arguments::try_parse_from(line.split_whitespace()).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn whoever_retries_or_discards_says_what() {
+        use clap::error::ErrorKind::{ArgumentConflict, InvalidValue, MissingRequiredArgument};
+        for verb in ["retry", "discard"] {
+            let parsed = |rest: &str| parsed(&format!("ordermill failures {verb} {rest}")).err();
+            assert_eq!(parsed(""), Some(MissingRequiredArgument));
+            assert_eq!(parsed("--json"), Some(MissingRequiredArgument));
+            assert_eq!(parsed("fl_1 --all"), Some(ArgumentConflict));
+            assert_eq!(parsed("fl_1 --queue batches"), Some(ArgumentConflict));
+            assert_eq!(parsed("--all --since 2h"), Some(ArgumentConflict));
+            assert_eq!(parsed("--fault Strange"), Some(InvalidValue));
+            assert_eq!(parsed("--all"), None);
+            assert_eq!(parsed("fl_1 fl_2"), None);
+            assert_eq!(parsed("--queue batches --fault malformed --since 2h"), None);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A deployed stack, on AWS or on an emulator: its clients, its outputs, its store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
 use aws_types::SdkConfig;
@@ -157,6 +157,16 @@ impl Stack {
             Some(endpoint) => at_emulator(url, endpoint).unwrap_or_else(|| url.to_owned()),
             None => url.to_owned(),
         })
+    }
+
+    /// The queues that messages may be sent to again: their URLs, by their short names. An output `BatchesQueueUrl` is the
+    /// queue `batches`.
+    pub fn sources(&self) -> BTreeMap<String, String> {
+        let sources = self.outputs.iter().filter_map(|(key, url)| {
+            let name = key.strip_suffix("QueueUrl")?;
+            (!name.ends_with("Dead")).then(|| (name.to_ascii_lowercase(), url.clone()))
+        });
+        sources.collect()
     }
 
     pub fn store(&self) -> Result<Store<DynamoEngine>> {

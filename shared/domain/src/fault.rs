@@ -18,6 +18,8 @@ pub enum Fault {
 }
 
 impl Fault {
+    pub const NAMES: [&str; 4] = ["Transient", "Refused", "Malformed", "Corrupt"];
+
     /// The name under which the state machine and the failure records know this fault.
     pub fn name(&self) -> &'static str {
         match self {
@@ -45,3 +47,22 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_known() {
+        let faults: [fn(String) -> Fault; 4] = [
+            Fault::Transient,
+            Fault::Refused,
+            Fault::Malformed,
+            Fault::Corrupt,
+        ];
+        assert_eq!(
+            faults.map(|fault| fault(String::new()).name()),
+            Fault::NAMES
+        );
+    }
+}

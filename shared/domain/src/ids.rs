@@ -21,6 +21,12 @@ pub fn customer_id(email: &str) -> String {
     format!("cu_{}", short_hash(&[&email.to_lowercase()]))
 }
 
+/// The failure that a message is which was put aside. The same delivery again, or another copy of the message, names the
+/// same failure.
+pub fn failure_id(queue: &str, message_id: &str) -> String {
+    format!("fl_{}", short_hash(&[queue, message_id]))
+}
+
 /// The order that a row is in a file without order ids: the same content, under any name, gives the same ids.
 pub fn order_id(content: &str, row: u64) -> String {
     format!("or_{content}-{row}")

@@ -7,6 +7,13 @@ pub const ORDERS_PER_BATCH: usize = 40;
 /// batch on with what they found out about each order.
 pub const BYTES_PER_BATCH: usize = 60_000;
 
+/// Bytes of a message that a queue takes. Its failure has to fit into one item, and an item into 400 KB: what a queue
+/// took and nobody could keep would be lost.
+pub const BYTES_PER_MESSAGE: usize = 256 * 1024;
+
+/// Bytes of the reason why a message failed. It travels beside the message, and is billed twice for each write.
+pub const REASON_BYTES: usize = 2_000;
+
 /// Items in one DynamoDB transaction: the service's own limit.
 pub const ITEMS_PER_TRANSACTION: usize = 100;
 

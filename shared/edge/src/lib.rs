@@ -2,11 +2,13 @@
 //!
 //! Knows nothing of orders. A function's `main` reads its settings here, builds its clients once, and serves.
 
+pub mod aside;
 pub mod aws;
 pub mod batches;
 mod failure;
 pub mod messages;
 pub mod payments;
+pub mod resend;
 pub mod settings;
 
 use std::time::{Duration, SystemTime};

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsMessage};
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
+use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use domain::Fault;
+
+use crate::aside;
 
 /// What a dead process leaves behind is taken up again so long after its deadline, rather than after the queue's own
 /// timeout, which has to be several times as long.
@@ -87,8 +89,14 @@ pub async fn give_back(
             reason = fault.message(),
             "a message was not worked off"
         );
-        if is_hopeless(&fault, received) && queue.bury(message, &fault).await.is_ok() {
-            continue;
+        if is_hopeless(&fault, received) {
+            match queue.bury(message, &fault).await {
+                Ok(()) => continue,
+                Err(fault) => tracing::warn!(
+                    reason = fault.message(),
+                    "a hopeless message comes back, for it could not be put aside"
+                ),
+            }
         }
         holds.push(hold(message, back_off(received)));
         failures.push(failure(message));
@@ -171,21 +179,15 @@ impl Queue for SqsQueue {
     }
 
     async fn bury(&self, message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
-        let attribute = |text: &str| {
-            MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(text)
-                .build()
-        };
-        let attribute =
-            |text: &str| attribute(text).map_err(|error| Fault::Corrupt(error.to_string()));
-        let request = self
+        let mut request = self
             .client
             .send_message()
             .queue_url(&self.dead_url)
             .message_body(message.body.as_deref().unwrap_or_default())
-            .message_attributes("fault", attribute(fault.name())?)
-            .message_attributes("reason", attribute(fault.message())?);
+            .set_message_group_id(aside::group(message).map(str::to_owned));
+        for (name, text) in aside::attributes(message, fault) {
+            request = request.message_attributes(name, aside::text_attribute(&text)?);
+        }
         request
             .send()
             .await

@@ -12,6 +12,7 @@ pub mod schema;
 
 pub mod catalogs;
 pub mod customers;
+pub mod failures;
 pub mod imports;
 mod item;
 pub mod journal;

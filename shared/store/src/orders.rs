@@ -276,6 +276,18 @@ impl<E: Engine> Store<E> {
             .transpose()
     }
 
+    /// As many answers as ids, in their sequence, of which none may be there twice. What was written a moment ago may be
+    /// missing.
+    pub async fn orders(&self, order_ids: &[String]) -> Result<Vec<Option<OrderRecord>>, Fault> {
+        let keys: Vec<Key> = order_ids
+            .iter()
+            .map(|order_id| Key::new(Table::Orders, order_id))
+            .collect();
+        let items = self.get_many(&keys).await?;
+        let orders = items.into_iter().map(|item| item.map(record).transpose());
+        orders.collect()
+    }
+
     pub async fn each_order(&self, mut each: impl FnMut(OrderRecord)) -> Result<(), Fault> {
         self.scan_all(Table::Orders, |item| record(item).map(&mut each))
             .await

@@ -9,6 +9,8 @@ pub enum Table {
     Customers,
     Imports,
     Journal,
+    /// Messages that were put aside, whole.
+    Failures,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -43,14 +45,31 @@ pub const BY_IMPORT: Index = Index {
     includes: &["completed", "failed", "duplicates"],
 };
 
+/// What a list of failures shows, without the messages.
+pub const BY_QUEUE: Index = Index {
+    name: "by-queue",
+    partition: "queue",
+    sort: "buried_at",
+    includes: &[
+        "fault",
+        "reason",
+        "attempts",
+        "state",
+        "first_at",
+        "retried_at",
+        "discarded_at",
+    ],
+};
+
 impl Table {
-    pub const ALL: [Table; 6] = [
+    pub const ALL: [Table; 7] = [
         Table::Orders,
         Table::Products,
         Table::Catalogs,
         Table::Customers,
         Table::Imports,
         Table::Journal,
+        Table::Failures,
     ];
 
     /// The last part of the table's name, and its name in logs and reports.
@@ -62,6 +81,7 @@ impl Table {
             Table::Customers => "customers",
             Table::Imports => "imports",
             Table::Journal => "journal",
+            Table::Failures => "failures",
         }
     }
 
@@ -73,6 +93,7 @@ impl Table {
             Table::Customers => "customer_id",
             Table::Imports => "import_id",
             Table::Journal => "partition",
+            Table::Failures => "failure_id",
         }
     }
 
@@ -80,7 +101,11 @@ impl Table {
         match self {
             Table::Journal => Some("entry_id"),
             Table::Catalogs => Some("part"),
-            Table::Orders | Table::Products | Table::Customers | Table::Imports => None,
+            Table::Orders
+            | Table::Products
+            | Table::Customers
+            | Table::Imports
+            | Table::Failures => None,
         }
     }
 
@@ -88,6 +113,7 @@ impl Table {
         match self {
             Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
             Table::Journal => &[BY_IMPORT],
+            Table::Failures => &[BY_QUEUE],
             Table::Products | Table::Catalogs | Table::Customers | Table::Imports => &[],
         }
     }

@@ -36,6 +36,7 @@ pub fn command(function: &str, port: u16) -> Command {
         ("CUSTOMERS_TABLE", "customers"),
         ("IMPORTS_TABLE", "imports"),
         ("JOURNAL_TABLE", "journal"),
+        ("FAILURES_TABLE", "failures"),
         ("BATCHES_QUEUE_URL", "http://127.0.0.1/batches"),
         ("BATCHES_DEAD_QUEUE_URL", "http://127.0.0.1/batches-dead"),
         ("IMPORTS_QUEUE_URL", "http://127.0.0.1/imports"),

@@ -1,5 +1,6 @@
 //! What tests stand on: orders made short, a saga without a state machine, and the local stack.
 
+pub mod failed;
 pub mod lambda;
 pub mod memory;
 pub mod stack;

@@ -9,6 +9,7 @@ use ordermill::cloud::{Cloud, Stack};
 use ordermill::local::{Emulator, Life, Workspace};
 use store::Store;
 use store::dynamo::DynamoEngine;
+use store::failures::Listed;
 use store::imports::Import;
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -107,6 +108,22 @@ pub async fn ended(
             "{import_id} was not over after {limit_s} s"
         );
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Waits until the failures of `batches` are so.
+pub async fn failed(
+    store: &Store<DynamoEngine>,
+    are_so: impl Fn(&[Listed]) -> bool,
+) -> Vec<Listed> {
+    let started = Instant::now();
+    loop {
+        let listed = store.failures_of("batches").await.expect("an answer");
+        if are_so(&listed) {
+            return listed;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{listed:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

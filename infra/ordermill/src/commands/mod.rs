@@ -5,6 +5,7 @@ pub mod cost;
 mod demo;
 mod derive;
 mod dry_run;
+mod failures;
 mod gateway;
 mod import;
 mod imports;
@@ -31,6 +32,7 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
         Command::Catalog(Catalog::Derive(options)) => derive::run(global, options),
         Command::Catalog(command) => catalog::run(global, &stack(global).await?, command).await,
         Command::Order(command) => order::run(global, &stack(global).await?, command).await,
+        Command::Failures(command) => failures::run(global, &stack(global).await?, command).await,
         Command::Verify => verify::run(global, &stack(global).await?).await,
         Command::Gateway(options) => gateway::run(global, options).await,
         Command::Cost { id } => cost::run(global, &stack(global).await?, id).await,

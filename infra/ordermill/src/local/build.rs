@@ -7,8 +7,9 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// Folder, crate, binary and role of each function.
-pub const FUNCTIONS: [&str; 9] = [
+pub const FUNCTIONS: [&str; 10] = [
     "chunk", "catalog", "dispatch", "reserve", "pay", "finalize", "rollback", "webhook", "expire",
+    "bury",
 ];
 
 #[derive(Debug, Clone)]
