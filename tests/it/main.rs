@@ -17,3 +17,4 @@ mod saga;
 mod shapes;
 mod simulation;
 mod support;
+mod under_fire;

@@ -1,10 +1,9 @@
 //! The whole, on the local stack: files go in, and the books balance, whatever is repeated, wrong or killed.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::contract;
-use crate::support::stack::{deployed, ended, failed, functions, upload};
+use crate::support::stack::{deployed, ended, failed, upload};
 use crate::support::{batch, file, order, read, stock, verify};
 use domain::catalog::Policy;
 use domain::progress::{ImportStatus, Progress};
@@ -218,82 +217,4 @@ async fn depth_of(sqs: &aws_sdk_sqs::Client, queue: &str, attribute: &str) -> u6
         .get(&attribute.into())
         .and_then(|count| count.parse().ok())
         .unwrap_or_default()
-}
-
-/// Every function process, those of `chunk` included, is killed again and again while 2,000 orders are on their way.
-#[tokio::test]
-async fn killing_any_function_in_the_middle_loses_and_doubles_nothing() {
-    let deployed = deployed("killed").await;
-    let store = deployed.stack.store().expect("a store");
-    let products: Vec<String> = (0..50).map(|sku| format!("K-{sku}")).collect();
-    stock(
-        &store,
-        &products
-            .iter()
-            .map(|sku| (sku.as_str(), 100))
-            .collect::<Vec<_>>(),
-    )
-    .await;
-    let mut file = "order_id,customer_id,product_sku,quantity,unit_price\n".to_owned();
-    for row in 0..2_000 {
-        file.push_str(&format!(
-            "K-{row},C-{},{},1,9.99\n",
-            row % 90,
-            products[row % 50]
-        ));
-    }
-    let import_id = upload(&deployed.stack, "killed.csv", file.as_bytes()).await;
-
-    let mut killed: BTreeMap<String, u32> = BTreeMap::new();
-    let mut looks: BTreeMap<u32, u32> = BTreeMap::new();
-    let mut random = fastrand::Rng::with_seed(7);
-    let started = Instant::now();
-    let import = loop {
-        if let Some(import) = store.import(&import_id).await.expect("an answer") {
-            assert!(import.progress.pending().is_some(), "{:?}", import.progress);
-            if import.is_over() {
-                break import;
-            }
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(300),
-            "not over: {killed:?}"
-        );
-        let mut processes = functions(&deployed.stack.name);
-        // One that dies before it said that it lives costs the queue's own timeout, which is minutes: that is not for here.
-        processes.retain(|(name, pid)| {
-            let seen: &mut u32 = looks.entry(*pid).or_default();
-            *seen += 1;
-            name != "chunk" || *seen > 5
-        });
-        if killed.values().sum::<u32>() < 25
-            && let Some((name, pid)) = random.choice(processes)
-        {
-            let done = std::process::Command::new("kill")
-                .args(["-9", &pid.to_string()])
-                .status()
-                .expect("kill");
-            *killed.entry(name).or_default() += u32::from(done.success());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    assert!(
-        killed.values().sum::<u32>() >= 10,
-        "too little was killed to prove anything: {killed:?}"
-    );
-    assert_eq!(import.status(), ImportStatus::Completed, "{import:?}");
-    let Progress {
-        rows,
-        rejected,
-        duplicates,
-        completed,
-        failed,
-        ..
-    } = import.progress;
-    assert_eq!(
-        (rows, rejected, duplicates, completed + failed),
-        (2_000, 0, 0, 2_000)
-    );
-    let report = verify(&store).await;
-    assert!(report.balanced, "{killed:?}: {report:#?}");
 }

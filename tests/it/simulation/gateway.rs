@@ -149,7 +149,7 @@ impl SimGateway {
         let (time, late) = if late {
             (Duration::from_secs(700 + drawn / 7_000 % 3_000), Late::Yes)
         } else {
-            let approves = (drawn / 5_000) % 4 > 0;
+            let approves = !(drawn / 5_000).is_multiple_of(4);
             // Many in the moment in which time is up.
             let time = match drawn / 20_000 % 3 {
                 0 => 600_000 + drawn / 7_000 % 70_000,

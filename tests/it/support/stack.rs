@@ -24,11 +24,17 @@ pub struct Deployed {
 
 /// A fresh stack under this name.
 pub async fn deployed(name: &str) -> Deployed {
+    deployed_with(name, &[]).await
+}
+
+/// The same, with parameters of its own.
+pub async fn deployed_with(name: &str, more: &[(&str, String)]) -> Deployed {
     let turn = TURN.acquire().await.expect("a turn");
     let workspace = Workspace::at(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("a checkout");
     let emulator = emulator(&workspace).await;
     let cloud = Cloud::at(&emulator.endpoint()).await;
-    let parameters = ordermill::local::parameters(2);
+    let mut parameters: Vec<(&str, String)> = ordermill::local::parameters(2).to_vec();
+    parameters.extend_from_slice(more);
     let stack = workspace
         .deploy(&cloud, name, &parameters)
         .await
@@ -60,7 +66,7 @@ async fn emulator(workspace: &Workspace) -> &'static Emulator {
         .await
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }

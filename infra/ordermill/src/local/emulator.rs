@@ -14,7 +14,8 @@ use tokio::process::Command;
 use super::{eventually, read};
 
 /// What the template needs of AWS.
-const SERVICES: &str = "cloudformation,dynamodb,iam,lambda,logs,s3,sqs,states";
+const SERVICES: &str =
+    "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,sqs,states";
 
 /// How long it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

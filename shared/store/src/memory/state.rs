@@ -32,8 +32,10 @@ pub struct State {
     tokens: Tokens,
 }
 
+type OnWrite = dyn FnMut(&Key, Option<&Item>, &Item) + Send;
+
 /// Who is shown what is written.
-pub struct Watch(pub Box<dyn FnMut(&Key, Option<&Item>, &Item) + Send>);
+pub struct Watch(pub Box<OnWrite>);
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
