@@ -25,7 +25,7 @@ pub enum Promise {
     CompletedOrdersAreCharged,
     TheLedgerIsOurBooks,
     TheJournalIsTheOrders,
-    NothingIsPutAside,
+    NothingIsCorrupt,
 }
 
 pub type Violations = Vec<(Promise, String)>;

@@ -19,6 +19,8 @@ pub struct Plan {
     pub queue: Unkindness,
     pub function: Mishaps,
     pub gateway: Moods,
+    /// How often a message is received before the queue puts it aside.
+    pub most_received: u32,
     /// The clock of all functions jumps so many times, by up to two hours, forth and back.
     pub jumps: u8,
     /// Nothing goes wrong any more after this, and everything has to come to an end.
@@ -104,6 +106,7 @@ impl Chance {
             settles_after: Duration::from_secs(u64::from(some(1_000)) * 10),
         };
         let hold_ms = Some(u64::from(some(40))).filter(|hold| *hold > 0);
+        let most_received = 3 + u32::from(some(40));
         let jumps = (some(400) / 100) as u8;
         let trouble = Duration::from_secs(u64::from(some(900)) + 30);
         let plan = Plan {
@@ -112,6 +115,7 @@ impl Chance {
             queue,
             function,
             gateway,
+            most_received,
             jumps,
             trouble,
         };
@@ -136,6 +140,7 @@ impl Chance {
                 webhook_lost: 0,
                 ..plan.gateway
             },
+            most_received: 100,
             ..Plan::default()
         });
     }

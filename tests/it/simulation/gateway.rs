@@ -124,6 +124,15 @@ impl SimGateway {
         }
     }
 
+    /// The webhooks whose time has come. They are not in the outbox any more.
+    pub fn due(&self) -> Vec<Webhook> {
+        let now = Instant::now();
+        let mut outbox = self.outbox.borrow_mut();
+        outbox
+            .extract_if(.., |webhook| webhook.due <= now)
+            .collect()
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().expect("the books")
     }
@@ -150,9 +159,10 @@ impl SimGateway {
             (Duration::from_secs(700 + drawn / 7_000 % 3_000), Late::Yes)
         } else {
             let approves = !(drawn / 5_000).is_multiple_of(4);
-            // Many in the moment in which time is up.
-            let time = match drawn / 20_000 % 3 {
-                0 => 600_000 + drawn / 7_000 % 70_000,
+            // Many in the moment in which time is up: orders expire at full minutes.
+            let since = self.start.elapsed().as_millis() as u64;
+            let time = match drawn / 20_000 % 2 {
+                0 => 660_000 - since % 60_000 + drawn / 7_000 % 8_000,
                 _ => drawn / 7_000 % 900_000,
             };
             (Duration::from_millis(time), Late::No { approves })
@@ -169,12 +179,14 @@ impl SimGateway {
 
     /// One request: refused before anything is done, or done without an answer.
     async fn request<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
+        self.decide();
         let moods = self.chance.plan().gateway;
         tokio::time::sleep(self.latency()).await;
         let no_answer = || Fault::Transient("the gateway gave no answer".to_owned());
         if self.chance.hits(moods.refuses, "gateway refused") {
             return Err(no_answer());
         }
+        self.decide();
         let done = work();
         tokio::time::sleep(self.latency()).await;
         if self.chance.hits(moods.drops, "gateway's answer lost") {

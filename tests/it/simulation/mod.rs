@@ -8,6 +8,7 @@ mod chance;
 mod files;
 mod gateway;
 mod invocation;
+mod mill;
 mod orders;
 mod queue;
 mod sabotage;
@@ -60,15 +61,10 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
             ));
         }
         let queues = [&world.batches, &world.imports, &world.catalogs];
-        for buried in queues
+        let corrupt = queues
             .iter()
-            .flat_map(|queue| queue.buried.borrow().clone())
-        {
-            violations.push((
-                Promise::NothingIsPutAside,
-                format!("{}: {}", buried.fault, buried.body),
-            ));
-        }
+            .flat_map(|queue| queue.corrupt.borrow().clone());
+        violations.extend(corrupt.map(|why| (Promise::NothingIsCorrupt, why)));
         if violations.is_empty() {
             // Our own recomputation has to agree with the auditor.
             let store = Store::new(memory.clone(), seed);

@@ -1,14 +1,16 @@
 //! A standard queue in memory: at least once, in any order, late, and sometimes to two at the same time.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage, SqsMessageAttribute};
 use domain::{Batch, Fault};
+use edge::aside;
 use edge::batches::Batches;
 use edge::messages::{Hold, Queue};
+use edge::resend::{NotSent, Resent};
 use tokio::time::Instant;
 
 use super::chance::Chance;
@@ -32,15 +34,17 @@ pub struct Unkindness {
 struct Message {
     number: u64,
     body: String,
+    said: Said,
     visible_at: Instant,
     received: u32,
 }
 
-/// What was put aside, with what is wrong with it.
-#[derive(Debug, Clone)]
-pub struct Buried {
-    pub body: String,
-    pub fault: Fault,
+/// What a message says of itself.
+#[derive(Debug, Clone, Default)]
+struct Said {
+    attributes: BTreeMap<&'static str, String>,
+    /// The queue moved it, after it was received too often.
+    moved: bool,
 }
 
 pub struct SimQueue {
@@ -51,11 +55,21 @@ pub struct SimQueue {
     visibility: Duration,
     /// Which message a receipt was for.
     receipts: RefCell<HashMap<String, u64>>,
-    pub buried: RefCell<Vec<Buried>>,
+    /// Where messages go that were received too often, or are hopeless.
+    dead: Option<Rc<SimQueue>>,
+    /// What contradicts the books is never to be.
+    pub corrupt: RefCell<Vec<String>>,
+    /// Something was sent, or is visible sooner than it was to be.
+    changed: tokio::sync::Notify,
 }
 
 impl SimQueue {
-    pub fn new(name: &'static str, visibility: Duration, chance: Rc<Chance>) -> SimQueue {
+    pub fn new(
+        name: &'static str,
+        visibility: Duration,
+        chance: Rc<Chance>,
+        dead: Option<Rc<SimQueue>>,
+    ) -> SimQueue {
         SimQueue {
             name,
             chance,
@@ -63,11 +77,17 @@ impl SimQueue {
             sent: RefCell::default(),
             visibility,
             receipts: RefCell::default(),
-            buried: RefCell::default(),
+            dead,
+            corrupt: RefCell::default(),
+            changed: tokio::sync::Notify::new(),
         }
     }
 
     pub fn push(&self, body: String) {
+        self.push_saying(body, Said::default());
+    }
+
+    fn push_saying(&self, body: String, said: Said) {
         let unkind = self.chance.plan().queue;
         let copies = if self.chance.hits(unkind.copied, "message copied") {
             2
@@ -84,25 +104,39 @@ impl SimQueue {
             self.messages.borrow_mut().push(Message {
                 number: *sent,
                 body: body.clone(),
+                said: said.clone(),
                 visible_at: Instant::now() + delay,
                 received: 0,
             });
         }
+        self.changed.notify_waiters();
     }
 
     pub fn is_empty(&self) -> bool {
         self.messages.borrow().is_empty()
     }
 
-    /// When there is something to receive, if nothing is sent meanwhile.
-    pub fn next(&self) -> Option<Instant> {
-        let messages = self.messages.borrow();
-        messages.iter().map(|message| message.visible_at).min()
+    /// Waits until there may be something to receive.
+    pub async fn wait(&self) {
+        let next = {
+            let messages = self.messages.borrow();
+            messages.iter().map(|message| message.visible_at).min()
+        };
+        let changed = self.changed.notified();
+        match next {
+            Some(next) => {
+                let _changed = tokio::time::timeout_at(next, changed).await;
+            }
+            None => changed.await,
+        }
+        // Nobody sees a message in the moment in which it comes.
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     /// Some of the visible messages, any of them.
     pub fn receive(&self, most: usize) -> Vec<SqsMessage> {
         let now = Instant::now();
+        self.put_aside(now);
         let mut messages = self.messages.borrow_mut();
         let mut visible: Vec<usize> = (0..messages.len())
             .filter(|at| messages[*at].visible_at <= now)
@@ -124,6 +158,17 @@ impl SimQueue {
             received.message_id = Some(format!("{}-{}", self.name, message.number));
             received.receipt_handle = Some(receipt);
             received.body = Some(message.body.clone());
+            received.event_source_arn = Some(format!("arn:aws:sqs:here:0:mill-{}", self.name));
+            for (name, text) in &message.said.attributes {
+                let mut attribute = SqsMessageAttribute::default();
+                attribute.string_value = Some(text.clone());
+                let name = (*name).to_owned();
+                received.message_attributes.insert(name, attribute);
+            }
+            if message.said.moved {
+                let moved = ("DeadLetterQueueSourceArn".to_owned(), "arn".to_owned());
+                received.attributes.extend([moved]);
+            }
             received.attributes.insert(
                 "ApproximateReceiveCount".to_owned(),
                 message.received.to_string(),
@@ -131,6 +176,24 @@ impl SimQueue {
             received
         });
         received.collect()
+    }
+
+    /// What was received too often is not received again.
+    fn put_aside(&self, now: Instant) {
+        let Some(dead) = &self.dead else { return };
+        let most = self.chance.plan().most_received;
+        let mut messages = self.messages.borrow_mut();
+        let spent = messages.extract_if(.., |message| {
+            message.visible_at <= now && message.received >= most
+        });
+        for message in spent {
+            self.chance.count("message received too often", 1);
+            let said = Said {
+                moved: true,
+                ..message.said
+            };
+            dead.push_saying(message.body, said);
+        }
     }
 
     /// Deletes what was worked off.
@@ -170,16 +233,43 @@ impl Queue for SimQueue {
                 message.visible_at = Instant::now() + hold.time;
             }
         }
+        self.changed.notify_waiters();
         Ok(())
     }
 
     async fn bury(&self, message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
         tokio::task::yield_now().await;
-        self.buried.borrow_mut().push(Buried {
-            body: message.body.clone().unwrap_or_default(),
-            fault: fault.clone(),
-        });
+        if let Fault::Corrupt(why) = fault {
+            self.corrupt.borrow_mut().push(why.clone());
+        }
+        let dead = self.dead.as_ref().expect("a queue for what is hopeless");
+        let said = Said {
+            attributes: aside::attributes(message, fault),
+            moved: false,
+        };
+        dead.push_saying(message.body.clone().unwrap_or_default(), said);
         Ok(())
+    }
+}
+
+impl SimQueue {
+    /// What somebody sends again.
+    pub async fn resend(&self, message: Resent) -> Result<(), NotSent> {
+        tokio::task::yield_now().await;
+        let refused = self
+            .chance
+            .hits(self.chance.plan().queue.unanswered, "sending unanswered");
+        if !refused || self.chance.half() {
+            let said = Said {
+                attributes: aside::of_retry(&message.retry).into(),
+                moved: false,
+            };
+            self.push_saying(message.body, said);
+        }
+        match refused {
+            true => Err(NotSent::Perhaps("no answer".to_owned())),
+            false => Ok(()),
+        }
     }
 }
 
