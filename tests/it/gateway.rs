@@ -102,7 +102,7 @@ async fn faults_on_the_way_charge_nobody_twice() {
                         amount: usd(100 + number),
                     };
                     let answer = until_answered(async || gateway.charge(&charge).await).await;
-                    let stands = until_answered(async || gateway.status(&key).await).await;
+                    let stands = until_answered(async || gateway.status(&charge).await).await;
                     assert_eq!(stands, Some(answer.clone()));
                     (key, (answer, Decimal::new(100 + number, 2)))
                 },
@@ -207,7 +207,11 @@ async fn charges_are_voided_and_refunded_by_the_rules() {
         refund("R-3", "O-2", 401).await,
         Refunded::Refused { .. }
     ));
-    assert_eq!(gateway.status("O-3").await.expect("an answer"), None);
+    let unknown = Charge {
+        key: "O-3",
+        amount: usd(1000),
+    };
+    assert_eq!(gateway.status(&unknown).await.expect("an answer"), None);
     // Another amount under the same key is a mistake of ours, and nothing that time will mend.
     let other = Charge {
         key: "O-2",
@@ -355,7 +359,9 @@ async fn what_was_pending_is_told_by_signed_webhooks_until_they_are_accepted() {
     assert!(events.iter().all(|(signed, _)| *signed));
     for (_, event) in &events {
         let ChargeChanged { key, status, .. } = event;
-        let stands = gateway.status(key).await.expect("an answer");
+        let amount = usd(1000);
+        let stands = gateway.status(&Charge { key, amount }).await;
+        let stands = stands.expect("an answer");
         let expected = match status {
             ChargeStatus::Declined => Some(Answer::Declined),
             _ => stands.clone().filter(|_| *status == ChargeStatus::Approved),

@@ -221,6 +221,7 @@ fn charged_as_batch(charged: &domain::Charged) -> Batch {
         import_id: charged.import_id.clone(),
         orders: charged.paid.clone(),
         review: None,
+        seen: false,
         paid: Vec::new(),
         failed: Vec::new(),
         contacts: Vec::new(),

@@ -64,8 +64,9 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
         };
         // Whoever lost the lease stops at once.
         let ended = tokio::select! {
-            ended = self.read(lease, *record) => ended,
+            biased;
             lost = self.live(lease) => Err(lost),
+            ended = self.read(lease, *record) => ended,
         };
         match ended {
             // No retry mends it. It is told where people look for the import.

@@ -114,11 +114,12 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
                     }
                     // Sending goes on while the next piece of the file is on its way.
                     let piece = tokio::select! {
-                        piece = body.next() => piece?,
+                        biased;
                         Some(sent) = sending.next() => {
                             self.was_sent(sent?);
                             continue;
                         }
+                        piece = body.next() => piece?,
                     };
                     match piece {
                         Some(bytes) => reader.push(&bytes),

@@ -13,7 +13,8 @@ use edge::batches::Batches;
 use jiff::SignedDuration;
 use store::{Engine, Store};
 
-/// Until an order is sent again, should its message be lost on the way into the queue.
+/// Until an order is sent again, should its message be lost on the way into the queue. Later, half of the time that it
+/// has waited already: where the gateway is away, the first message is still there, and goes on asking.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// Orders in one run. Those that are left stay overdue, and the next run begins with them.
@@ -29,15 +30,16 @@ pub async fn handle<E: Engine>(
     invocation: Invocation,
 ) -> Result<usize, Fault> {
     let now = invocation.now;
-    let until = now.checked_add(AGAIN);
-    let until = until.map_err(|error| Fault::Corrupt(error.to_string()))?;
     let started = tokio::time::Instant::now();
     let mut by_batch: BTreeMap<(String, String), Vec<Order>> = BTreeMap::new();
     for order in store.overdue(now, ORDERS_PER_RUN).await? {
         if started.elapsed() + MARGIN > invocation.remaining {
             break;
         }
-        // Who postpones it sends it. Dying in between costs five minutes.
+        let waited = now.duration_since(order.pending_until.unwrap_or(now));
+        let until = now.checked_add(AGAIN.max(waited / 2));
+        let until = until.map_err(|error| Fault::Corrupt(error.to_string()))?;
+        // Who postpones it sends it. Dying in between costs that time.
         if store.postpone(&order, until).await? {
             let batch = (order.import_id.clone(), order.batch_id.clone());
             by_batch.entry(batch).or_default().push(order.order());

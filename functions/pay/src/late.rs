@@ -1,51 +1,48 @@
 //! Money that was taken for an order that had failed goes back, and that is on record.
 //!
-//! What is about to be done is written down first: the gateway's answer afterwards does not tell who voided a charge.
+//! What is known is written down before anything else is asked: then it is not forgotten, whatever happens on the way.
 
-use domain::{Fault, Money, Order};
+use domain::{Fault, Order};
 use jiff::Timestamp;
-use payments::{Answer, Gateway, Refund, Refunded, Voidable};
+use payments::{Answer, Charge, Gateway, Refund, Refunded, Voidable};
 use store::orders::{GivenBack, Origin};
 use store::{Engine, Store};
+
+use crate::ask::amount;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Late<'a> {
+    pub import_id: &'a str,
+    pub order: &'a Order,
+    /// The gateway's reference, where it has just said that it took the money.
+    pub payment: Option<&'a str>,
+    /// A webhook says that it did.
+    pub claimed: bool,
+}
 
 pub async fn give_back<E: Engine>(
     store: &Store<E>,
     gateway: &impl Gateway,
-    import_id: &str,
-    order: &Order,
+    late: Late<'_>,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let order_id = &order.order_id;
-    let row = order.row;
-    let origin = Origin { import_id, row };
-    let given_back = match gateway.status(order_id).await? {
-        None | Some(Answer::Declined) => return Ok(()),
-        Some(Answer::Pending { .. }) => {
-            // Nothing was taken yet, and nothing shall be.
-            return match gateway.void(order_id, Voidable::Pending).await? {
-                Answer::Voided | Answer::Declined => Ok(()),
-                _ => Err(Fault::Transient(format!(
-                    "the charge of the failed order {order_id} was not voided"
-                ))),
-            };
-        }
-        Some(Answer::Approved { payment }) => {
-            if !store.late_payment(origin, order_id, &payment).await? {
-                return Ok(());
-            }
-            let how = take_back(gateway, order).await?;
-            (payment, how)
-        }
-        Some(Answer::Voided) => {
-            // By a run of this that said so before and then died; or when the order's time was up.
-            let found = store.order(order_id).await?;
-            match found.and_then(|order| order.late_payment) {
-                Some(payment) => (payment, GivenBack::Voided),
-                None => return Ok(()),
-            }
-        }
+    let (import_id, row) = (late.import_id, late.order.row);
+    let (order_id, origin) = (&late.order.order_id, Origin { import_id, row });
+    let found = store.order(order_id).await?;
+    let known = found.and_then(|order| order.late_payment);
+    let payment = match (late.payment, known) {
+        (Some(payment), _) => payment.to_owned(),
+        (None, Some(payment)) => payment,
+        (None, None) => match taken(gateway, late).await? {
+            Some(payment) => payment,
+            None => return Ok(()),
+        },
     };
-    let (payment, how) = given_back;
+    if !store.late_payment(origin, order_id, &payment).await? {
+        // It went back before.
+        return Ok(());
+    }
+    let how = take_back(gateway, late.order).await?;
     let first = store
         .given_back(origin, order_id, &payment, how, now)
         .await?;
@@ -59,19 +56,38 @@ pub async fn give_back<E: Engine>(
     Ok(())
 }
 
+/// The payment that was taken, if any was. What is pending is voided, so that none will be.
+async fn taken(gateway: &impl Gateway, late: Late<'_>) -> Result<Option<String>, Fault> {
+    let order_id = &late.order.order_id;
+    let charge = Charge {
+        key: order_id,
+        amount: amount(late.order)?,
+    };
+    let mut answer = gateway.status(&charge).await?;
+    if matches!(answer, Some(Answer::Pending { .. })) {
+        answer = Some(gateway.void(order_id, Voidable::Pending).await?);
+    }
+    match answer {
+        Some(Answer::Approved { payment }) => Ok(Some(payment)),
+        None | Some(Answer::Declined | Answer::Voided) if !late.claimed => Ok(None),
+        // Its right hand may know better than its left.
+        _ => Err(Fault::Transient(format!(
+            "the gateway says that {order_id} was paid, and when it is asked it does not"
+        ))),
+    }
+}
+
 async fn take_back(gateway: &impl Gateway, order: &Order) -> Result<GivenBack, Fault> {
     let charge = &order.order_id;
     if gateway.void(charge, Voidable::Any).await? == Answer::Voided {
         return Ok(GivenBack::Voided);
     }
     // It is too late to void it: the money has moved.
-    let amount = Money::new(order.total, order.currency)
-        .map_err(|error| Fault::Malformed(error.to_string()))?;
     let key = &format!("late-{charge}");
     let refund = Refund {
         key,
         charge,
-        amount,
+        amount: amount(order)?,
     };
     match gateway.refund(&refund).await? {
         Refunded::Done { .. } => Ok(GivenBack::Refunded),

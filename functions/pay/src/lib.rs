@@ -1,27 +1,36 @@
 //! The second step: charges each order through the gateway, and records what was paid.
 //!
-//! A refusal is handed on to `rollback`. A fault fails the step: it is repeated, and asks the gateway again under the
-//! same key, until there is an answer. An order whose payment is pending waits on record, and not here.
+//! A refusal is handed on to `rollback`. An order without an answer is left open: the others are settled, and then the
+//! batch comes back for it, until there is an answer. An order whose payment is pending waits on record, and not here.
 
+mod ask;
 mod late;
 
+use std::time::Duration;
+
+use ask::Decision;
 use domain::status::{Event, has_had};
-use domain::{Batch, Charged, Fault, Money, Order, Reason, Refused, Review, Status};
+use domain::{Batch, Charged, Fault, Open, Order, Refused, Review, Status};
 use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use payments::{Answer, Charge, Gateway, Voidable};
-use store::ops::{Item, Write};
-use store::orders::{self, Found, Origin};
-use store::{Engine, Store, pending};
+use payments::Gateway;
+use store::ops::Item;
+use store::orders::{Found, Origin};
+use store::{Engine, Store};
+use tokio::time::Instant;
 
 /// Charges under way at once: a batch of 40 takes three rounds, and the gateway sees no burst from one batch.
 const CHARGES_AT_ONCE: usize = 16;
 
-/// When it is, and for how long a payment may be pending.
+/// What is left of a run when nobody is asked any more: what was answered has to be put on record.
+const MARGIN: Duration = Duration::from_secs(6);
+
+/// When it is, for how long a payment may be pending, and how long this run may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
     pub now: Timestamp,
     pub time_limit: SignedDuration,
+    pub remaining: Duration,
 }
 
 pub async fn handle<E: Engine>(
@@ -30,32 +39,27 @@ pub async fn handle<E: Engine>(
     batch: Batch,
     terms: Terms,
 ) -> Result<Charged, Fault> {
-    let expired = batch.review == Some(Review::Expiry);
+    let last_call = Instant::now() + terms.remaining.saturating_sub(MARGIN);
+    let (review, import_id) = (batch.review, batch.import_id.as_str());
     let decisions: Vec<Result<Decision, Fault>> = stream::iter(&batch.orders)
-        .map(|order| decide(gateway, order, expired))
+        .map(|order| in_time(last_call, ask::decide(gateway, order, batch.seen, review)))
         .buffered(CHARGES_AT_ONCE)
         .collect()
         .await;
 
-    let import_id = batch.import_id.as_str();
     let (mut written, mut writes) = (Vec::new(), Vec::new());
     let (mut paid, mut refused, mut faults) = (batch.paid, Vec::new(), Vec::new());
-    let mut late = batch.failed;
     for (order, decision) in batch.orders.into_iter().zip(decisions) {
-        let decision = match decision {
-            Ok(Decision::Refuse(reason)) => {
-                refused.push(Refused { order, reason });
-                continue;
+        match decision {
+            Ok(Decision::Refuse(reason)) => refused.push(Refused { order, reason }),
+            Ok(decision) => {
+                writes.extend(decision.write(import_id, &order, terms)?);
+                written.push((order, decision));
             }
-            Ok(decision) => decision,
-            Err(fault) => {
-                faults.push(fault);
-                continue;
-            }
-        };
-        writes.extend(decision.write(import_id, &order, terms)?);
-        written.push((order, decision));
+            Err(fault) => faults.push(fault),
+        }
     }
+    let mut late: Vec<(Order, Option<String>)> = Vec::new();
     let answers = store.update_many(&writes).await?;
     for ((order, decision), answer) in written.into_iter().zip(answers) {
         let found = match answer {
@@ -67,26 +71,28 @@ pub async fn handle<E: Engine>(
             // By another run of this very batch.
             (Decision::Pay { .. }, Some(status)) if has_had(status, Event::Pay) => paid.push(order),
             // The gateway took the money after all.
-            (Decision::Pay { .. }, Some(Status::Failed)) => late.push(order),
+            (Decision::Pay { payment }, Some(Status::Failed)) => late.push((order, Some(payment))),
             (Decision::Hold { .. }, None) => {}
             // Whoever has settled it meanwhile knew better how the charge stands.
             (Decision::Hold { .. }, Some(status)) if has_had(status, Event::Hold) => {}
             (decision, status) => {
-                return Err(Fault::Corrupt(format!(
-                    "{decision:?} of order {} found it {status:?}",
-                    order.order_id
-                )));
+                let id = &order.order_id;
+                let what = format!("{decision:?} of order {id} found it {status:?}");
+                faults.push(Fault::Corrupt(what));
             }
         }
     }
-    for order in &late {
-        late::give_back(store, gateway, import_id, order, terms.now).await?;
-    }
-    // What was answered is on record: the repetition asks about the rest. Broken books are spoken of when nothing else
-    // is left to say, or they would keep the other orders from being settled.
-    faults.sort_by_key(|fault| !matches!(fault, Fault::Transient(_)));
-    if let Some(fault) = faults.into_iter().next() {
-        return Err(fault);
+    late.extend(batch.failed.into_iter().map(|order| (order, None)));
+    let claimed = review == Some(Review::Approved);
+    for (order, payment) in &late {
+        let late = late::Late {
+            import_id,
+            order,
+            payment: payment.as_deref(),
+            claimed,
+        };
+        let given_back = late::give_back(store, gateway, late, terms.now);
+        faults.extend(in_time(last_call, given_back).await.err());
     }
     // Nobody is asked again about what was paid before: it is on record, and a gateway may forget its keys.
     paid.sort_by_key(|order| order.row);
@@ -95,53 +101,28 @@ pub async fn handle<E: Engine>(
         import_id: batch.import_id,
         paid,
         refused,
+        open: open(faults),
     })
 }
 
-/// What an answer of the gateway means for an order.
-#[derive(Debug)]
-enum Decision {
-    Pay { payment: String },
-    Hold { payment: String },
-    Refuse(Reason),
+async fn in_time<T>(
+    last_call: Instant,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let in_time = tokio::time::timeout_at(last_call, work).await;
+    in_time.unwrap_or_else(|_| Err(Fault::Transient("time ran out".to_owned())))
 }
 
-impl Decision {
-    fn write(&self, import_id: &str, order: &Order, terms: Terms) -> Result<Option<Write>, Fault> {
-        let row = order.row;
-        let origin = Origin { import_id, row };
-        Ok(match self {
-            Decision::Pay { payment } => Some(orders::pay(origin, order, payment, terms.now)?),
-            Decision::Hold { payment } => {
-                let until = terms.now.checked_add(terms.time_limit);
-                let until = until.map_err(|error| Fault::Corrupt(error.to_string()))?;
-                Some(pending::hold(origin, order, payment, until)?)
-            }
-            Decision::Refuse(_) => None,
-        })
-    }
-}
-
-async fn decide(gateway: &impl Gateway, order: &Order, expired: bool) -> Result<Decision, Fault> {
-    let key = &order.order_id;
-    let amount = Money::new(order.total, order.currency)
-        .map_err(|error| Fault::Malformed(error.to_string()))?;
-    let mut answer = gateway.charge(&Charge { key, amount }).await?;
-    if expired && matches!(answer, Answer::Pending { .. }) {
-        // First the gateway must know, then the order may fail: an approval that is quicker than this stands.
-        answer = gateway.void(key, Voidable::Pending).await?;
-    }
-    Ok(match answer {
-        Answer::Approved { payment } => Decision::Pay { payment },
-        Answer::Pending { payment } if !expired => Decision::Hold { payment },
-        Answer::Pending { .. } => {
-            return Err(Fault::Transient(format!(
-                "the gateway did not void the charge of {key}"
-            )));
-        }
-        Answer::Declined => Decision::Refuse(Reason::PaymentDeclined),
-        // Nobody voids but us, when the time was up.
-        Answer::Voided => Decision::Refuse(Reason::PaymentExpired),
+/// Broken books are spoken of when nothing else is left to say: first the others have to be settled.
+fn open(mut faults: Vec<Fault>) -> Option<Open> {
+    faults.sort_by_key(|fault| !matches!(fault, Fault::Transient(_)));
+    let orders = faults.len();
+    faults.into_iter().next().map(|fault| Open {
+        fault: fault.name().to_owned(),
+        reason: format!(
+            "{orders} orders are left without an answer: {}",
+            fault.message()
+        ),
     })
 }
 

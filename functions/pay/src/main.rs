@@ -13,6 +13,7 @@ async fn main() -> Result<(), Error> {
             let terms = Terms {
                 now: at.now,
                 time_limit,
+                remaining: at.remaining,
             };
             pay::handle(&store, &gateway, batch, terms).await
         })

@@ -44,7 +44,9 @@ pub async fn handle<E: Engine>(
         let written = reserve(store, &mut part, &batch.batch_id, moment).await?;
         count_duplicates(store, &batch, &written.duplicates, moment).await?;
         reserved.orders.extend(written.to_pay);
+        reserved.seen |= written.seen;
         reserved.paid.extend(written.paid);
+        reserved.failed.extend(written.failed);
     }
     reserved.orders.sort_by_key(|order| order.row);
     reserved.paid.sort_by_key(|order| order.row);

@@ -26,15 +26,21 @@ pub struct Plan<'a> {
     /// What each of the first writes is about, in their sequence; the journal's entry comes after them.
     pub subjects: Vec<Subject>,
     pub to_pay: Vec<&'a Order>,
+    /// Some orders were on record before.
+    pub seen: bool,
     /// Charged by an earlier run.
     pub paid: Vec<&'a Order>,
+    /// Failed, and the money that came for them all the same has yet to go back.
+    pub failed: Vec<&'a Order>,
     pub duplicates: Vec<&'a Order>,
 }
 
 /// The orders of a plan that was written.
 pub struct Written {
     pub to_pay: Vec<Order>,
+    pub seen: bool,
     pub paid: Vec<Order>,
+    pub failed: Vec<Order>,
     pub duplicates: Vec<Order>,
 }
 
@@ -48,7 +54,9 @@ impl Plan<'_> {
         let own = |orders: &[&Order]| orders.iter().copied().cloned().collect();
         Written {
             to_pay: own(&self.to_pay),
+            seen: self.seen,
             paid: own(&self.paid),
+            failed: own(&self.failed),
             duplicates: own(&self.duplicates),
         }
     }
@@ -70,7 +78,9 @@ impl<'a> Part<'a> {
             writes: Vec::new(),
             subjects: Vec::new(),
             to_pay: Vec::new(),
+            seen: false,
             paid: Vec::new(),
+            failed: Vec::new(),
             duplicates: Vec::new(),
         };
         let mut new: Vec<&Priced> = Vec::new();
@@ -92,9 +102,11 @@ impl<'a> Part<'a> {
                             format!("row {row} asks for another order {order_id} than before");
                         return Err(Fault::Corrupt(reason));
                     }
+                    plan.seen = true;
                     match found.status {
                         Status::Reserved => plan.to_pay.push(order),
                         Status::Paid => plan.paid.push(order),
+                        Status::Failed if found.owes() => plan.failed.push(order),
                         // Settled, or waiting for a payment that settles it.
                         _ => {}
                     }

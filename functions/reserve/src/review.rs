@@ -32,7 +32,10 @@ pub async fn orders<E: Engine>(
             Status::Reserved | Status::PaymentPending => sorted.orders.push(order),
             Status::Paid => sorted.paid.push(order),
             // A payment may have come for it all the same.
-            Status::Failed if why == Review::Payment => sorted.failed.push(order),
+            Status::Failed if found.owes() => sorted.failed.push(order),
+            Status::Failed if why == Review::Approved && found.given_back.is_none() => {
+                sorted.failed.push(order);
+            }
             Status::Failed
             | Status::Completed
             | Status::Shipped

@@ -50,7 +50,11 @@ pub async fn handle<E: Engine>(
         return Ok(answer(200, "known"));
     }
     let (batch_id, import_id) = (order.batch_id.clone(), order.import_id.clone());
-    let review = Batch::review(Review::Payment, &batch_id, &import_id, vec![order.order()]);
+    let why = match changed.status {
+        ChargeStatus::Approved => Review::Approved,
+        ChargeStatus::Pending | ChargeStatus::Declined | ChargeStatus::Voided => Review::Decided,
+    };
+    let review = Batch::review(why, &batch_id, &import_id, vec![order.order()]);
     batches.send(vec![review]).await?;
     Ok(answer(202, "taken"))
 }

@@ -20,6 +20,9 @@ pub struct Batch {
     /// Nothing for rows of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
+    /// From `reserve`: some of the orders were on record before, so the gateway may know them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub seen: bool,
     /// From `reserve`: those that an earlier run charged. Nobody asks the gateway about them again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paid: Vec<Order>,
@@ -34,10 +37,16 @@ pub struct Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Review {
-    /// The gateway says that something changed.
-    Payment,
+    /// The gateway says that their payment is not pending any more.
+    Decided,
+    /// The gateway says that it took money for them.
+    Approved,
     /// Their payment was pending for too long.
     Expiry,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Output of `pay`, input of `finalize` and `rollback`.
@@ -47,6 +56,17 @@ pub struct Charged {
     pub import_id: String,
     pub paid: Vec<Order>,
     pub refused: Vec<Refused>,
+    /// Orders are left without an answer. The others are settled all the same, and then this fails the execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
+}
+
+/// Why a batch has to come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// The name of the fault.
+    pub fault: String,
+    pub reason: String,
 }
 
 /// An order that must be rolled back, and the known refusal that says so.
@@ -66,6 +86,7 @@ impl Batch {
             import_id: import_id.to_owned(),
             orders,
             review: Some(why),
+            seen: true,
             paid: Vec::new(),
             failed: Vec::new(),
             contacts: Vec::new(),
@@ -182,6 +203,7 @@ fn batch(import_id: &str, number: u32, mut rows: Vec<Row>) -> Batch {
         import_id: import_id.to_owned(),
         orders,
         review: None,
+        seen: false,
         paid: Vec::new(),
         failed: Vec::new(),
         contacts: contacts.into_values().collect(),

@@ -22,7 +22,7 @@ pub mod status;
 pub mod stock;
 
 pub use backoff::Backoff;
-pub use batch::{Batch, Charged, Refused, Review};
+pub use batch::{Batch, Charged, Open, Refused, Review};
 pub use fault::Fault;
 pub use money::{Currency, Money};
 pub use order::{Contact, Line, Order};

@@ -116,6 +116,8 @@ pub enum OrderError {
         limit: usize,
     },
     ControlCharacter(&'static str),
+    /// No part of a URL can be nothing but dots, and a gateway knows an order by a URL.
+    OnlyDots(&'static str),
     NoLines,
     TooManyLines(usize),
     Quantity(u32),
@@ -135,7 +137,9 @@ impl OrderError {
     /// The column that people have to look at.
     pub fn field(&self) -> &'static str {
         match self {
-            OrderError::Empty(field) | OrderError::ControlCharacter(field) => field,
+            OrderError::Empty(field)
+            | OrderError::ControlCharacter(field)
+            | OrderError::OnlyDots(field) => field,
             OrderError::TooLong { field, .. } | OrderError::Amount { field, .. } => field,
             OrderError::NoLines | OrderError::TooManyLines(_) => "items",
             OrderError::Quantity(_) => "quantity",
@@ -153,6 +157,7 @@ impl fmt::Display for OrderError {
                 write!(f, "{field} is longer than {limit} bytes")
             }
             OrderError::ControlCharacter(field) => write!(f, "{field} holds a control character"),
+            OrderError::OnlyDots(field) => write!(f, "{field} is nothing but dots"),
             OrderError::NoLines => write!(f, "the order has no lines"),
             OrderError::TooManyLines(lines) => {
                 write!(f, "{lines} lines are more than {LINES_PER_ORDER}")
@@ -175,7 +180,7 @@ impl fmt::Display for OrderError {
 
 impl Order {
     pub fn new(draft: Draft, policy: TotalPolicy) -> Result<Order, OrderError> {
-        check_key("order_id", &draft.order_id)?;
+        check_order_id(&draft.order_id)?;
         check_key("customer_id", &draft.customer_id)?;
         let sum = check_lines(&draft.lines, draft.currency)?;
         let prices = Prices::of(&draft);
@@ -221,7 +226,7 @@ impl Order {
 
     /// Whether an order that came over the wire is one that [`Order::new`] could have made.
     pub fn check(&self) -> Result<(), OrderError> {
-        check_key("order_id", &self.order_id)?;
+        check_order_id(&self.order_id)?;
         check_key("customer_id", &self.customer_id)?;
         let sum = check_lines(&self.lines, self.currency)?;
         let total = money("total", self.total, self.currency)?;
@@ -243,6 +248,14 @@ impl Order {
                 sum: expected,
             })
         }
+    }
+}
+
+fn check_order_id(order_id: &str) -> Result<(), OrderError> {
+    check_key("order_id", order_id)?;
+    match order_id {
+        "." | ".." => Err(OrderError::OnlyDots("order_id")),
+        _ => Ok(()),
     }
 }
 

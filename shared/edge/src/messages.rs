@@ -68,6 +68,7 @@ pub async fn while_hidden<T>(
         }
     };
     tokio::select! {
+        biased;
         outcome = work => outcome,
         () = live => Err(Fault::Corrupt("an endless loop ended".to_owned())),
     }

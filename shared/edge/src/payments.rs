@@ -86,10 +86,10 @@ impl Gateway for PaymentGateway {
         }
     }
 
-    async fn status(&self, key: &str) -> Result<Option<Answer>, Fault> {
+    async fn status(&self, charge: &Charge<'_>) -> Result<Option<Answer>, Fault> {
         match self {
-            PaymentGateway::Simulated(gateway) => gateway.status(key).await,
-            PaymentGateway::Http(gateway) => gateway.status(key).await,
+            PaymentGateway::Simulated(gateway) => gateway.status(charge).await,
+            PaymentGateway::Http(gateway) => gateway.status(charge).await,
         }
     }
 

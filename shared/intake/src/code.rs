@@ -161,7 +161,7 @@ impl From<OrderError> for Wrong {
         let code = match &error {
             OrderError::Empty(_) | OrderError::NoPrice => Code::MissingValue,
             OrderError::TooLong { .. } => Code::TextTooLong,
-            OrderError::ControlCharacter(_) => Code::ControlCharacter,
+            OrderError::ControlCharacter(_) | OrderError::OnlyDots(_) => Code::ControlCharacter,
             OrderError::NoLines => Code::NoItems,
             OrderError::TooManyLines(_) => Code::TooManyItems,
             OrderError::Quantity(_) => Code::BadQuantity,

@@ -18,7 +18,7 @@ pub const LEDGER: &str = "/v1/ledger";
 /// Entries on one page of the ledger.
 pub const LEDGER_PAGE: usize = 1_000;
 
-/// An order id may hold anything that can be printed.
+/// An order id may hold anything that can be printed. Dots alone it may not be: they would be resolved away.
 const IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -39,13 +39,7 @@ const IN_A_PATH: &AsciiSet = &CONTROLS
 
 /// `GET`: how a charge stands.
 pub fn charge_path(key: &str) -> String {
-    // A path segment of dots alone would be resolved away.
-    let dots = key.bytes().all(|byte| byte == b'.');
-    let escaped = match dots {
-        true => key.replace('.', "%2E"),
-        false => utf8_percent_encode(key, IN_A_PATH).to_string(),
-    };
-    format!("{CHARGES}/{escaped}")
+    format!("{CHARGES}/{}", utf8_percent_encode(key, IN_A_PATH))
 }
 
 /// `POST`: voids it.
@@ -113,7 +107,18 @@ impl ChargeAnswer {
         }
     }
 
-    /// A gateway that charges another amount than it was asked for, or another key, is not to be gone on with.
+    /// A gateway that speaks of another charge than it was asked about is not to be gone on with.
+    pub fn under(self, key: &str) -> Result<ChargeAnswer, Fault> {
+        if self.key == key {
+            return Ok(self);
+        }
+        Err(Fault::Corrupt(format!(
+            "asked about {key}, the gateway speaks of {}",
+            self.key
+        )))
+    }
+
+    /// Nor is one that charges another amount.
     pub fn of(self, key: &str, amount: Money) -> Result<ChargeAnswer, Fault> {
         if self.key == key && self.amount == amount.amount() && self.currency == amount.currency() {
             return Ok(self);
@@ -216,10 +221,13 @@ mod tests {
         for (key, path) in [
             ("ORD-1", "/v1/charges/ORD-1"),
             ("a/b?c#d%e f", "/v1/charges/a%2Fb%3Fc%23d%25e%20f"),
-            ("..", "/v1/charges/%2E%2E"),
+            ("...", "/v1/charges/..."),
             ("ü", "/v1/charges/%C3%BC"),
         ] {
             assert_eq!(charge_path(key), path);
+            let url = format!("http://gateway{path}");
+            let url = reqwest::Url::parse(&url).expect("a URL");
+            assert_eq!(url.path(), path, "{key} is resolved to something else");
         }
         assert_eq!(void_path("O 1"), "/v1/charges/O%201/void");
     }

@@ -187,12 +187,12 @@ impl<K: Keys> Gateway for Http<K> {
         Ok(answer.of(charge.key, charge.amount)?.answer())
     }
 
-    async fn status(&self, key: &str) -> Result<Option<Answer>, Fault> {
+    async fn status(&self, charge: &Charge<'_>) -> Result<Option<Answer>, Fault> {
         let answer: Result<ChargeAnswer, Problem> = self
-            .ask(Method::GET, &charge_path(key), "", None::<&()>)
+            .ask(Method::GET, &charge_path(charge.key), "", None::<&()>)
             .await?;
         match answer {
-            Ok(answer) => Ok(Some(answer.answer())),
+            Ok(answer) => Ok(Some(answer.of(charge.key, charge.amount)?.answer())),
             Err(problem) if problem.code == ProblemCode::NotFound => Ok(None),
             Err(problem) => Err(unexpected(problem)),
         }
@@ -203,7 +203,7 @@ impl<K: Keys> Gateway for Http<K> {
         let answer: Result<ChargeAnswer, Problem> = self
             .ask(Method::POST, &void_path(key), "", Some(&request))
             .await?;
-        Ok(answer.map_err(unexpected)?.answer())
+        Ok(answer.map_err(unexpected)?.under(key)?.answer())
     }
 
     async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, Fault> {

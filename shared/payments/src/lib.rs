@@ -75,7 +75,7 @@ pub trait Gateway {
     fn charge(&self, charge: &Charge<'_>) -> impl Future<Output = Result<Answer, Fault>>;
 
     /// Nothing where the key was never charged.
-    fn status(&self, key: &str) -> impl Future<Output = Result<Option<Answer>, Fault>>;
+    fn status(&self, charge: &Charge<'_>) -> impl Future<Output = Result<Option<Answer>, Fault>>;
 
     /// How the charge stands then: voided, or as it was where it could not be voided any more.
     fn void(&self, key: &str, which: Voidable) -> impl Future<Output = Result<Answer, Fault>>;

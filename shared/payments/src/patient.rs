@@ -12,8 +12,7 @@ const BACKOFF: Backoff = Backoff {
     longest_ms: 2_000,
 };
 
-/// No attempt is begun after so long. The last one may take its whole time limit, and all of that has to fit into the
-/// time limit of a step, three rounds of charges one behind the other.
+/// No attempt is begun after so long. What lasts longer is for the message to bring back.
 const BUDGET: Duration = Duration::from_secs(3);
 
 pub struct Patient<G>(pub G);
@@ -23,8 +22,8 @@ impl<G: Gateway> Gateway for Patient<G> {
         patiently(async || self.0.charge(charge).await).await
     }
 
-    async fn status(&self, key: &str) -> Result<Option<Answer>, Fault> {
-        patiently(async || self.0.status(key).await).await
+    async fn status(&self, charge: &Charge<'_>) -> Result<Option<Answer>, Fault> {
+        patiently(async || self.0.status(charge).await).await
     }
 
     async fn void(&self, key: &str, which: Voidable) -> Result<Answer, Fault> {
@@ -40,12 +39,11 @@ async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, Fault>) -> Result<T, 
     let started = Instant::now();
     let mut last = Duration::ZERO;
     loop {
-        match attempt().await {
-            Err(Fault::Transient(_)) if started.elapsed() < BUDGET => {
-                last = BACKOFF.next(last, fastrand::u64(..));
-                tokio::time::sleep(last).await;
-            }
-            done => return done,
+        let done = attempt().await;
+        last = BACKOFF.next(last, fastrand::u64(..));
+        if !matches!(done, Err(Fault::Transient(_))) || started.elapsed() + last > BUDGET {
+            return done;
         }
+        tokio::time::sleep(last).await;
     }
 }

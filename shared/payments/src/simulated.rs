@@ -68,8 +68,8 @@ impl Gateway for Simulated {
     }
 
     /// It remembers nothing, so whatever it is asked about was charged.
-    async fn status(&self, key: &str) -> Result<Option<Answer>, Fault> {
-        Ok(Some(self.answer(key)))
+    async fn status(&self, charge: &Charge<'_>) -> Result<Option<Answer>, Fault> {
+        Ok(Some(self.answer(charge.key)))
     }
 
     async fn void(&self, key: &str, which: Voidable) -> Result<Answer, Fault> {

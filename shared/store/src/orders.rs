@@ -33,6 +33,9 @@ pub struct OrderRecord {
     /// Until when the gateway may take to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_until: Option<Timestamp>,
+    /// When it is looked at next, should it still wait by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_check: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Reason>,
     /// A payment that was approved after the order had failed, and what became of it.
@@ -61,6 +64,11 @@ pub enum GivenBack {
 }
 
 impl OrderRecord {
+    /// Money was taken for it after it had failed, and has yet to go back.
+    pub fn owes(&self) -> bool {
+        self.late_payment.is_some() && self.given_back.is_none()
+    }
+
     pub fn is_from(&self, origin: Origin<'_>) -> bool {
         self.import_id == origin.import_id && self.row == origin.row
     }
@@ -99,9 +107,16 @@ pub struct Found {
     #[serde(default)]
     adjustment: Decimal,
     lines: Vec<Line>,
+    late_payment: Option<String>,
+    given_back: Option<GivenBack>,
 }
 
 impl Found {
+    /// Money was taken for it after it had failed, and has yet to go back.
+    pub fn owes(&self) -> bool {
+        self.late_payment.is_some() && self.given_back.is_none()
+    }
+
     pub fn read(item: Item) -> Result<Found, Fault> {
         record(item)
     }
@@ -182,6 +197,7 @@ fn born(
         ordered_at: order.ordered_at.clone(),
         payment: None,
         pending_until: None,
+        pending_check: None,
         failure,
         late_payment: None,
         given_back: None,
@@ -224,7 +240,7 @@ fn settled(now: Timestamp) -> Vec<Change> {
     vec![
         Change::Set("settled_at", text(now.to_string())),
         Change::Remove("pending_shard"),
-        Change::Remove("pending_until"),
+        Change::Remove("pending_check"),
     ]
 }
 

@@ -15,6 +15,9 @@ use crate::schema::{PENDING_PAYMENT, Table};
 /// Partitions of the index, so that no single one takes all the writes.
 const SHARDS: u8 = 8;
 
+/// What an order that is in the index may be.
+const WAITING: [Status; 2] = [Status::PaymentPending, Status::Paid];
+
 /// The gateway decides later: until then, the order waits.
 pub fn hold(
     origin: Origin<'_>,
@@ -27,6 +30,7 @@ pub fn hold(
         Change::Set("payment", text(payment)),
         Change::Set("pending_shard", text(shard_name(shard))),
         Change::Set("pending_until", text(instant(until)?)),
+        Change::Set("pending_check", text(instant(until)?)),
     ];
     moved(origin, &order.order_id, Event::Hold, changes)
 }
@@ -43,15 +47,18 @@ fn shard_name(shard: u8) -> String {
 }
 
 impl<E: Engine> Store<E> {
-    /// Orders whose payment is pending for too long, the longest first, and about so many at most.
+    /// Orders whose payment is pending for too long, and about so many at most. Also those that were paid meanwhile and
+    /// not completed: something keeps them from it, and another look does no harm.
     pub async fn overdue(&self, now: Timestamp, most: usize) -> Result<Vec<OrderRecord>, Fault> {
         #[derive(Deserialize)]
         struct Entry {
             order_id: String,
-            pending_until: Timestamp,
+            pending_check: Timestamp,
         }
         let mut keys = Vec::new();
         for shard in 0..SHARDS {
+            // So that the last shards have their turn, too.
+            let most = most * (usize::from(shard) + 1) / usize::from(SHARDS);
             let mut query = Query {
                 table: Table::Orders,
                 index: Some(&PENDING_PAYMENT),
@@ -63,7 +70,7 @@ impl<E: Engine> Store<E> {
                 let page = self.query(&query).await?;
                 for item in page.items {
                     let entry: Entry = record(item)?;
-                    if entry.pending_until > now || keys.len() >= most {
+                    if entry.pending_check > now || keys.len() >= most {
                         break 'shard;
                     }
                     keys.push(Key::new(Table::Orders, &entry.order_id));
@@ -79,21 +86,21 @@ impl<E: Engine> Store<E> {
             .map(record)
             .collect::<Result<Vec<OrderRecord>, Fault>>()?;
         // The index may be behind, and so may this read: who acts on it restates what it found.
-        let waits = |order: &OrderRecord| order.status == Status::PaymentPending;
+        let waits = |order: &OrderRecord| WAITING.contains(&order.status);
         Ok(orders.into_iter().filter(waits).collect())
     }
 
-    /// Lets an overdue order wait until then. Returns whether nobody else did so before.
+    /// Leaves an overdue order alone until then. Returns whether nobody else did so before.
     pub async fn postpone(&self, order: &OrderRecord, until: Timestamp) -> Result<bool, Fault> {
-        let Some(before) = order.pending_until else {
+        let Some(before) = order.pending_check else {
             return Ok(false);
         };
         let update = Write::Update {
             key: Key::new(Table::Orders, &order.order_id),
-            changes: vec![Change::Set("pending_until", text(instant(until)?))],
+            changes: vec![Change::Set("pending_check", text(instant(until)?))],
             condition: Condition::All(vec![
-                Condition::Is("status", value(&Status::PaymentPending)?),
-                Condition::Is("pending_until", value(&before)?),
+                Condition::Is("status", value(&order.status)?),
+                Condition::Is("pending_check", value(&before)?),
             ]),
         };
         Ok(self.write(&update).await?.is_ok())

@@ -33,7 +33,7 @@ pub const BY_CUSTOMER: Index = Index {
 pub const PENDING_PAYMENT: Index = Index {
     name: "pending-payment",
     partition: "pending_shard",
-    sort: "pending_until",
+    sort: "pending_check",
     includes: &[],
 };
 

@@ -143,6 +143,11 @@ fn without_settled<'a>(
                 };
                 match found {
                     Some(found) if found.is_from(origin) && has_had(found.status, event) => {}
+                    // The gateway changed its mind, and another run was told: the order is paid, and stays so.
+                    Some(found)
+                        if found.is_from(origin)
+                            && event == Event::Fail
+                            && has_had(found.status, Event::Pay) => {}
                     Some(found) => {
                         let order_id = &order.order_id;
                         let (status, import_id, row) = (found.status, found.import_id, found.row);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use ordermill::gateway::Book;
-use payments::contract::Movement;
+use payments::contract::{ChargeStatus, Movement};
 use rust_decimal::Decimal;
 use store::memory::MemoryEngine;
 use store::ops::{Item, Key, Value};
@@ -26,6 +26,8 @@ pub enum Promise {
     TheLedgerIsOurBooks,
     TheJournalIsTheOrders,
     NothingIsCorrupt,
+    OrdersFailForAReason,
+    AmountsAreThoseOfTheFile,
 }
 
 pub type Violations = Vec<(Promise, String)>;
@@ -187,6 +189,7 @@ fn rows(
     let journal = memory.items(Table::Journal);
     let imports = memory.items(Table::Imports);
     let mut of_a_row = 0;
+    let mut amounts = Vec::new();
     for file in files {
         let id = &file.import_id;
         let import = imports
@@ -231,6 +234,13 @@ fn rows(
                         && number(order, "row") == Decimal::from(row.number) =>
                 {
                     of_a_row += 1;
+                    let (total, failure) = (number_of(order, "total"), text(order, "failure"));
+                    if total != row.total && failure != "unknown_product" {
+                        amounts.push(format!(
+                            "{order_id} costs {total}, and {} in its file",
+                            row.total
+                        ));
+                    }
                     if !["COMPLETED", "FAILED"].contains(&text(order, "status").as_str()) {
                         lost(format!(
                             "row {} of {id}: {order_id} is {}",
@@ -255,6 +265,10 @@ fn rows(
     if of_a_row != orders.len() {
         lost(format!("{} orders are of {of_a_row} rows", orders.len()));
     }
+    let amounts = amounts
+        .into_iter()
+        .map(|what| (Promise::AmountsAreThoseOfTheFile, what));
+    found.extend(amounts);
 }
 
 /// What lies in the warehouse is what the catalogs said, and what was sold is what was ordered.
@@ -321,6 +335,17 @@ fn ledger(orders: &BTreeMap<String, Item>, book: &Book, found: &mut Violations) 
         let given_back = !text(order, "given_back").is_empty();
         match status.as_str() {
             "FAILED" => {
+                let stands = book.find(id).map(|charge| charge.status).ok();
+                let reason = match text(order, "failure").as_str() {
+                    "payment_declined" => stands == Some(ChargeStatus::Declined) || captures > 0,
+                    "payment_expired" => stands == Some(ChargeStatus::Voided) || captures > 0,
+                    // Before anybody was asked for money.
+                    _ => stands.is_none(),
+                };
+                if !reason {
+                    let what = format!("{id} failed, {}: {stands:?}", text(order, "failure"));
+                    found.push((Promise::OrdersFailForAReason, what));
+                }
                 if !sum.is_zero() {
                     let promise = if given_back {
                         Promise::TheLedgerIsOurBooks

@@ -21,6 +21,8 @@ pub struct Plan {
     pub gateway: Moods,
     /// How often a message is received before the queue puts it aside.
     pub most_received: u32,
+    /// The store, and the gateway, are away so many times.
+    pub outages: u8,
     /// The clock of all functions jumps so many times, by up to two hours, forth and back.
     pub jumps: u8,
     /// Nothing goes wrong any more after this, and everything has to come to an end.
@@ -54,6 +56,8 @@ pub struct Moods {
     pub refuses: u16,
     /// Does what it is asked, and the connection breaks.
     pub drops: u16,
+    /// Of the charges: nothing comes of them while there is trouble.
+    pub cursed: u16,
     pub webhook_lost: u16,
     pub webhook_twice: u16,
     /// Charges can be voided for so long; later they have to be refunded.
@@ -64,6 +68,8 @@ pub struct Chance {
     random: RefCell<fastrand::Rng>,
     plan: Cell<Plan>,
     counts: RefCell<Counts>,
+    /// The gateway is away.
+    pub no_gateway: Cell<bool>,
 }
 
 impl Chance {
@@ -101,14 +107,16 @@ impl Chance {
             late: some(100),
             refuses: some(200),
             drops: some(200),
+            cursed: some(40),
             webhook_lost: some(300),
             webhook_twice: some(300),
             settles_after: Duration::from_secs(u64::from(some(1_000)) * 10),
         };
         let hold_ms = Some(u64::from(some(40))).filter(|hold| *hold > 0);
         let most_received = 3 + u32::from(some(40));
+        let outages = (some(500) / 100) as u8;
         let jumps = (some(400) / 100) as u8;
-        let trouble = Duration::from_secs(u64::from(some(900)) + 30);
+        let trouble = Duration::from_secs(u64::from(some(1_800)) + 30);
         let plan = Plan {
             store,
             hold_ms,
@@ -116,6 +124,7 @@ impl Chance {
             function,
             gateway,
             most_received,
+            outages,
             jumps,
             trouble,
         };
@@ -123,6 +132,7 @@ impl Chance {
             random: RefCell::new(random),
             plan: Cell::new(plan),
             counts: RefCell::default(),
+            no_gateway: Cell::new(false),
         }
     }
 
@@ -133,10 +143,12 @@ impl Chance {
     /// From now on nothing goes wrong. What the gateway does with charges is its nature, and stays.
     pub fn calm(&self) {
         let plan = self.plan.get();
+        self.no_gateway.set(false);
         self.plan.set(Plan {
             gateway: Moods {
                 refuses: 0,
                 drops: 0,
+                cursed: 0,
                 webhook_lost: 0,
                 ..plan.gateway
             },

@@ -183,7 +183,8 @@ impl SimGateway {
         let moods = self.chance.plan().gateway;
         tokio::time::sleep(self.latency()).await;
         let no_answer = || Fault::Transient("the gateway gave no answer".to_owned());
-        if self.chance.hits(moods.refuses, "gateway refused") {
+        let away = self.chance.no_gateway.get();
+        if away || self.chance.hits(moods.refuses, "gateway refused") {
             return Err(no_answer());
         }
         self.decide();
@@ -202,6 +203,15 @@ fn unexpected(problem: Problem) -> Fault {
 
 impl Gateway for SimGateway {
     async fn charge(&self, charge: &Charge<'_>) -> Result<Answer, Fault> {
+        let cursed = (ids::uniform(&format!("{}-{}", charge.key, self.seed)) % 1000) as u16;
+        if cursed < self.chance.plan().gateway.cursed {
+            self.chance.count("charge of a cursed key", 1);
+            let why = "this charge always goes wrong".to_owned();
+            return Err(match cursed % 2 {
+                0 => Fault::Transient(why),
+                _ => Fault::Malformed(why),
+            });
+        }
         let answer = self.request(|| {
             let new = self.book().find(charge.key).is_err();
             let verdict = self.verdict(charge.key);
@@ -217,9 +227,9 @@ impl Gateway for SimGateway {
         Ok(answer.of(charge.key, charge.amount)?.answer())
     }
 
-    async fn status(&self, key: &str) -> Result<Option<Answer>, Fault> {
-        match self.request(|| self.book().find(key)).await? {
-            Ok(answer) => Ok(Some(answer.answer())),
+    async fn status(&self, charge: &Charge<'_>) -> Result<Option<Answer>, Fault> {
+        match self.request(|| self.book().find(charge.key)).await? {
+            Ok(answer) => Ok(Some(answer.of(charge.key, charge.amount)?.answer())),
             Err(problem) if problem.code == ProblemCode::NotFound => Ok(None),
             Err(problem) => Err(unexpected(problem)),
         }

@@ -41,7 +41,8 @@ where
         };
         let lives = chance
             .hits(mishaps.dies, "process died")
-            .then(|| chance.below(40));
+            // Most in the beginning, but some just before the end of a long run.
+            .then(|| chance.below(if chance.half() { 40 } else { 300 }));
         let stall = chance
             .hits(mishaps.stalls, "process stood still")
             .then(|| (chance.below(30), chance.up_to_ms(60_000)));

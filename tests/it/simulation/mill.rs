@@ -303,7 +303,11 @@ async fn step(
         "${ReserveArn}" => to_json(reserve::handle(&store, from_json(input)?, &moment).await?),
         "${PayArn}" => {
             let time_limit = TIME_LIMIT;
-            let terms = pay::Terms { now, time_limit };
+            let terms = pay::Terms {
+                now,
+                time_limit,
+                remaining: at.remaining,
+            };
             let wired = Wired {
                 gateway: &world.gateway,
                 sabotage: world.sabotage,
@@ -326,6 +330,7 @@ async fn step(
                 import_id: batch.import_id,
                 paid: Vec::new(),
                 refused: refused.collect(),
+                open: None,
             };
             to_json(rollback::handle(&store, charged, &moment).await?)
         }

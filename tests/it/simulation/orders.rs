@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::ids;
+use rust_decimal::Decimal;
 
 use super::chance::Chance;
 use super::files::BUCKET;
@@ -22,6 +23,8 @@ pub struct Row {
     pub order_id: Option<String>,
     pub sku: String,
     pub units: u64,
+    /// What it costs, where it has a price.
+    pub total: Decimal,
 }
 
 /// Products: what lies in the warehouse at first, and what is added while orders are on their way.
@@ -79,13 +82,22 @@ pub fn files(chance: &Chance, products: u64) -> Vec<OrderFile> {
                 "some".to_owned()
             };
             content.push_str(&format!("{order_id},C{},{sku},{quantity}", chance.below(9)));
-            content.push_str(if stated { ",9.99\n" } else { "\n" });
+            // Some things are free.
+            let free = stated && chance.below(20) == 0;
+            let price = Decimal::new(if free { 0 } else { 999 }, 2);
+            content.push_str(&if stated {
+                format!(",{price}\n")
+            } else {
+                "\n".to_owned()
+            });
+            let total = price * Decimal::from(units);
             let order_id = Some(order_id).filter(|_| is_order);
             rows.push(Row {
                 number,
                 order_id,
                 sku,
                 units,
+                total,
             });
         }
         let import_id = ids::import_id(BUCKET, &key, "1");

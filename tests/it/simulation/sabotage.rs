@@ -205,8 +205,8 @@ impl<G: Gateway> Gateway for Wired<'_, G> {
         }
     }
 
-    async fn status(&self, key: &str) -> Result<Option<Answer>, Fault> {
-        self.gateway.status(key).await
+    async fn status(&self, charge: &Charge<'_>) -> Result<Option<Answer>, Fault> {
+        self.gateway.status(charge).await
     }
 
     async fn void(&self, key: &str, which: Voidable) -> Result<Answer, Fault> {

@@ -37,7 +37,10 @@ async fn follow(
         let state = &definition["States"][name];
         name = match text(&state["Type"]) {
             "Succeed" => return Ok(()),
-            "Fail" => return Err(text(&state["Error"]).to_owned()),
+            "Fail" => {
+                let error = input.pointer(&pointer(text(&state["ErrorPath"])));
+                return Err(text(error.expect("an error")).to_owned());
+            }
             "Choice" => choose(state, &input),
             "Task" => {
                 let output = retried(state, tasks, chance, &input).await;
@@ -100,16 +103,17 @@ async fn retried(
 fn choose<'a>(state: &'a Value, input: &Value) -> &'a str {
     let choices = state["Choices"].as_array().expect("choices");
     let chosen = choices.iter().find(|choice| {
-        // `$.name[0]`, the only form that ours has.
-        let variable = text(&choice["Variable"]);
-        let pointer = variable
-            .trim_start_matches('$')
-            .replace(['.', '['], "/")
-            .replace(']', "");
+        let pointer = pointer(text(&choice["Variable"]));
         let expected = choice["IsPresent"].as_bool().expect("IsPresent");
         input.pointer(&pointer).is_some() == expected
     });
     text(chosen.map_or(&state["Default"], |choice| &choice["Next"]))
+}
+
+/// Of `$.name.name[0]`, the only form that ours has.
+fn pointer(path: &str) -> String {
+    let path = path.trim_start_matches('$').replace(['.', '['], "/");
+    path.replace(']', "")
 }
 
 fn text(value: &Value) -> &str {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use payments::SigningKey;
 use serde_json::Value;
 use store::Store;
-use store::memory::MemoryEngine;
+use store::memory::{Faults, MemoryEngine};
 use store::schema::Table;
 use tokio::time::Instant;
 
@@ -76,6 +76,7 @@ impl World {
         let aside = |at: usize| Some(dead[at].clone());
         let mut saga = definition.clone();
         if sabotage == Some(Sabotage::CatchesFaults) {
+            saga["States"]["pay"]["Retry"] = serde_json::json!([]);
             saga["States"]["pay"]["Catch"] = serde_json::json!([{"Next": "rolls_back"}]);
             saga["States"]["rolls_back"] = serde_json::json!({"Type": "Task", "Resource": "everything is refused", "Next": "settled"});
         }
@@ -116,8 +117,10 @@ impl World {
         let mut tasks = mill::start(self);
         tasks.push(tokio::task::spawn_local(self.clone().jumps()));
         tasks.push(tokio::task::spawn_local(self.clone().uploads()));
+        let outages = tokio::task::spawn_local(self.clone().outages());
         let trouble = self.chance.plan().trouble;
         tokio::time::sleep(trouble).await;
+        outages.abort();
         let injected = self.engine.memory.injected();
         self.chance.count(
             "store conflict",
@@ -194,6 +197,29 @@ impl World {
         );
         self.catalogs.push(added);
         self.uploaded.set(true);
+    }
+
+    /// The store or the gateway is away for a while, as a whole.
+    async fn outages(self: Rc<World>) {
+        let plan = self.chance.plan();
+        for _ in 0..plan.outages {
+            tokio::time::sleep(self.chance.up_to_ms(60_000)).await;
+            if self.chance.half() {
+                self.chance.count("store away", 1);
+                let away = Faults {
+                    throttle: 1_000,
+                    ..plan.store
+                };
+                self.engine.memory.set_faults(away);
+                tokio::time::sleep(self.chance.up_to_ms(90_000)).await;
+                self.engine.memory.set_faults(plan.store);
+            } else {
+                self.chance.count("gateway away", 1);
+                self.chance.no_gateway.set(true);
+                tokio::time::sleep(self.chance.up_to_ms(600_000)).await;
+                self.chance.no_gateway.set(false);
+            }
+        }
     }
 
     async fn jumps(self: Rc<World>) {

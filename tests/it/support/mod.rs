@@ -42,6 +42,7 @@ pub fn terms() -> Terms {
     Terms {
         now: now(),
         time_limit: jiff::SignedDuration::from_hours(1),
+        remaining: std::time::Duration::from_secs(20),
     }
 }
 
@@ -75,6 +76,7 @@ pub fn batch(import_id: &str, number: u32, orders: Vec<Order>) -> Batch {
         import_id: import_id.to_owned(),
         orders,
         review: None,
+        seen: false,
         paid: Vec::new(),
         failed: Vec::new(),
         contacts: Vec::new(),
@@ -118,17 +120,22 @@ pub async fn saga<E: Engine>(
     batch: &Batch,
 ) -> Result<(), Fault> {
     let reserved = reserve::handle(store, batch.clone(), &moment()).await?;
-    if reserved.orders.is_empty() && reserved.paid.is_empty() {
+    if reserved.orders.is_empty() && reserved.paid.is_empty() && reserved.failed.is_empty() {
         return Ok(());
     }
     let charged = pay::handle(store, gateway, reserved, terms()).await?;
+    let open = charged.open.clone();
     if !charged.paid.is_empty() {
         finalize::handle(store, charged.clone(), &moment()).await?;
     }
     if !charged.refused.is_empty() {
         rollback::handle(store, charged, &moment()).await?;
     }
-    Ok(())
+    match open {
+        Some(open) if open.fault == "Transient" => Err(Fault::Transient(open.reason)),
+        Some(open) => Err(Fault::Corrupt(open.reason)),
+        None => Ok(()),
+    }
 }
 
 pub async fn verify<E: Engine>(store: &Store<E>) -> Report {
