@@ -265,12 +265,23 @@ impl Books {
                 (*status == Status::Failed) == order.failure.is_some(),
                 || format!("{order_id} is {status}, with failure {:?}", order.failure),
             );
+            check.expect(!order.owes(), || {
+                format!(
+                    "{order_id} is {status}, and payment {:?} that came for it was not given back",
+                    order.late_payment
+                )
+            });
             let lines: Decimal = order
                 .lines
                 .iter()
                 .map(|line| line.unit_price * Decimal::from(line.quantity))
                 .sum();
-            check.expect(lines + order.adjustment == *total, || {
+            // What was never priced does not add up.
+            let unpriced = matches!(
+                order.failure,
+                Some(Reason::UnknownProduct | Reason::NoPrice)
+            );
+            check.expect(unpriced || lines + order.adjustment == *total, || {
                 format!(
                     "{order_id}: lines {lines} and adjustment {} are not {total}",
                     order.adjustment

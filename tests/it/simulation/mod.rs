@@ -69,7 +69,9 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
             // Our own recomputation has to agree with the auditor.
             let store = Store::new(memory.clone(), seed);
             let books = ordermill::verify::Books::load(&store).await.expect("books");
-            let report = books.verify(world.now());
+            let mut report = books.verify(world.now());
+            let ledger = book.lock().expect("the books").entries().to_vec();
+            report.add(ordermill::verify::payments::check(&books, &ledger));
             let drift = report.checks.into_iter().flat_map(|check| check.drift);
             violations.extend(
                 drift.map(|drift| (Promise::TheLedgerIsOurBooks, format!("verify: {drift}"))),
