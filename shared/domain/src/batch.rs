@@ -248,6 +248,53 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_batch_is_malformed() {
+        let orders = |count: u64| (1..=count).map(|row| order(row, &format!("O-{row}"), "A", 1));
+        let review = |batch_id: &str, import_id: &str, count| {
+            let orders = orders(count).collect();
+            Batch::review(Review::Expiry, batch_id, import_id, orders)
+        };
+        for good in [review("b", "i", 1), review("b", "i", 40)] {
+            assert_eq!(good.check(), Ok(()));
+        }
+        let mut tampered = review("b", "i", 2);
+        tampered.orders[1].lines.clear();
+        for bad in [
+            review("", "i", 1),
+            review("b", "", 1),
+            review("b", "i", 0),
+            review("b", "i", 41),
+            tampered,
+        ] {
+            assert!(matches!(bad.check(), Err(Fault::Malformed(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_filled_to_the_last_byte() {
+        let row = |row, size| {
+            let mut row = (order(row, &format!("O-{row}"), "A", 1), Contact::default());
+            let padding = size - wire_bytes(&row) - ",\"ordered_at\":\"\"".len();
+            row.0.ordered_at = Some("x".repeat(padding));
+            assert_eq!(wire_bytes(&row), size);
+            row
+        };
+        let half = BYTES_PER_BATCH / 2;
+        let count = |size| cut("im_x", 0, vec![row(1, half), row(2, size)]).len();
+        assert_eq!((count(half), count(half + 1)), (1, 2));
+        // Repeats of one order id are torn apart where they do not fit, and not before.
+        let repeats = |size| {
+            let mut window = vec![row(1, half), row(2, size)];
+            window[1].0.order_id = window[0].0.order_id.clone();
+            portions(&window)
+        };
+        assert_eq!(repeats(half), vec![(2, 2 * half)]);
+        assert_eq!(repeats(half + 1), vec![(1, half), (1, half + 1)]);
+        let many: Vec<_> = (1..=41).map(|number| row(number, 1_000)).collect();
+        assert_eq!(portions(&many), vec![(40, 40_000), (1, 1_000)]);
+    }
+
+    #[test]
     fn orders_of_a_product_share_batches() {
         let skus: Vec<u8> = (0..200).map(|row| row % 10).collect();
         let batches = cut("im_x", 7, window(&skus));

@@ -154,6 +154,17 @@ mod tests {
         assert!(!customer_id("ada@example.com").contains("ada"));
     }
 
+    /// Ids are kept for ever, so what they are made by must not change.
+    #[test]
+    fn ids_are_those_that_were_given_before() {
+        assert_eq!(import_id("b", "imports/a.csv", "1"), "im_e9w3xjmmxtyjk80k");
+        assert_eq!(catalog_id("b", "catalog/a.csv", "1"), "cl_9jnr89fbezfmt6df");
+        assert_eq!(customer_id("ada@example.com"), "cu_7em3v10pkqwjpac1");
+        assert_eq!(failure_id("batches", "m-1"), "fl_5pt6e98nbv8q5zh4");
+        assert_eq!(batch_id("im_x", 7), "im_x-000007");
+        assert_eq!(uniform("O-1"), 4290712200977267387);
+    }
+
     #[test]
     fn buckets_are_used_evenly() {
         let mut seen = [0u32; 16];

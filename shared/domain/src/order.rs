@@ -415,6 +415,54 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_limits_themselves_are_allowed() {
+        for units in [1, UNITS_PER_LINE] {
+            assert_eq!(order(1, "O-1", "A", units).units()["A"], u64::from(units));
+        }
+        let refused = Order::new(
+            draft(1, "O-1", &[("A", UNITS_PER_LINE + 1)]),
+            TotalPolicy::Declared,
+        );
+        assert_eq!(refused, Err(OrderError::Quantity(UNITS_PER_LINE + 1)));
+        for dots in [".", ".."] {
+            let refused = Order::new(draft(1, dots, &[("A", 1)]), TotalPolicy::Declared);
+            assert_eq!(refused, Err(OrderError::OnlyDots("order_id")));
+        }
+        assert!(Order::new(draft(1, "...", &[("A", 1)]), TotalPolicy::Declared).is_ok());
+        // What is not ASCII is not refused for it.
+        assert!(Order::new(draft(1, "Bestellung-ü", &[("A", 1)]), TotalPolicy::Declared).is_ok());
+    }
+
+    #[test]
+    fn a_policy_is_one_of_two() {
+        assert_eq!("declared".parse(), Ok(TotalPolicy::Declared));
+        assert_eq!("strict".parse(), Ok(TotalPolicy::Strict));
+        assert!("lenient".parse::<TotalPolicy>().is_err());
+    }
+
+    #[test]
+    fn contact_data_is_checked_field_by_field() {
+        let with = |address: &str, name: &str| Contact {
+            customer_id: "C-1".to_owned(),
+            name: Some(name.to_owned()),
+            address: Some(address.to_owned()),
+            ..Contact::default()
+        };
+        assert_eq!(check_contact(&with("1 Main St\nTown", "Ada")), Ok(()));
+        let refused = check_contact(&with("1 Main St", "A\nda"));
+        assert_eq!(refused, Err(OrderError::ControlCharacter("customer_name")));
+        let refused = check_contact(&with(&"x".repeat(TEXT_BYTES + 1), "Ada"));
+        assert!(matches!(
+            refused,
+            Err(OrderError::TooLong {
+                field: "address",
+                ..
+            })
+        ));
+        assert!(!with("1 Main St", "Ada").is_empty() && Contact::default().is_empty());
+    }
+
+    #[test]
     fn a_tampered_order_does_not_pass_the_check() {
         let mut tampered = order(1, "O-1", "A", 2);
         tampered.total = Decimal::new(1, 2);

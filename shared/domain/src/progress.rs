@@ -97,7 +97,7 @@ mod tests {
             completed: 4,
             failed: 2,
         };
-        assert_eq!(progress.pending(), Some(1));
+        assert_eq!((progress.pending(), progress.over()), (Some(1), 9));
         assert_eq!(progress.status(Stage::Sent), ImportStatus::Processing);
         progress.completed = 5;
         assert_eq!(progress.status(Stage::Reading), ImportStatus::Reading);

@@ -185,6 +185,26 @@ mod tests {
     }
 
     #[test]
+    fn stock_is_held_until_an_order_is_settled_and_sold_until_it_is_cancelled() {
+        use Status::*;
+        for status in Status::ALL {
+            let open = [Reserved, PaymentPending, Paid].contains(&status);
+            let sold = [Completed, Shipped, Delivered].contains(&status);
+            assert_eq!(
+                (status.holds_reservation(), status.is_sold()),
+                (open, sold),
+                "{status}"
+            );
+        }
+        assert_eq!(next(Some(Reserved), Event::Hold), Some(PaymentPending));
+        assert_eq!(sources(Event::Hold), [Reserved]);
+        let had = Status::ALL
+            .into_iter()
+            .filter(|status| has_had(*status, Event::Hold));
+        assert_eq!(had.filter(|status| *status == Reserved).count(), 0);
+    }
+
+    #[test]
     fn an_order_is_born_reserved_or_failed() {
         assert_eq!(next(None, Event::Reserve), Some(Status::Reserved));
         assert_eq!(next(None, Event::Refuse), Some(Status::Failed));
