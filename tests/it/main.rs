@@ -2,6 +2,7 @@
 
 mod catalog;
 mod chunk_process;
+mod contention;
 mod contract;
 mod events;
 mod failures;

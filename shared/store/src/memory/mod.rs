@@ -85,6 +85,11 @@ impl MemoryEngine {
         self.state().write_units.clone()
     }
 
+    /// Transactions that were written.
+    pub fn transactions(&self) -> u64 {
+        self.state().transactions
+    }
+
     /// Everything in a table, past all faults.
     pub fn items(&self, table: Table) -> Vec<Item> {
         let state = self.state();

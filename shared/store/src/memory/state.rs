@@ -27,6 +27,7 @@ pub struct State {
     pub dice: Dice,
     pub page_size: usize,
     pub write_units: WriteUnits,
+    pub transactions: u64,
     pub holds: Option<Holds>,
     pub watch: Option<Watch>,
     tokens: Tokens,
@@ -60,6 +61,7 @@ impl State {
             dice,
             page_size,
             write_units: WriteUnits::new(),
+            transactions: 0,
             holds: None,
             watch: None,
             tokens: Tokens::default(),
@@ -194,6 +196,7 @@ impl State {
         for (key, item) in keys.into_iter().zip(items) {
             self.store(key, item, 2);
         }
+        self.transactions += 1;
         self.tokens.remember(token, writes, now);
         Ok(time)
     }
