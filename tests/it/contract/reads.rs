@@ -65,7 +65,7 @@ pub(super) async fn an_index_of_keys_only<E: Engine>(case: &Case<'_, E>) {
 
 pub(super) async fn an_index_is_sparse<E: Engine>(case: &Case<'_, E>) {
     let shard = ("pending_shard", text(case.key("P")));
-    let until = ("pending_until", text("2026-01-01"));
+    let until = ("pending_check", text("2026-01-01"));
     case.put(Table::Orders, "half", std::slice::from_ref(&shard))
         .await;
     case.put(Table::Orders, "O", &[shard.clone(), until.clone()])
@@ -82,10 +82,10 @@ pub(super) async fn an_index_is_sparse<E: Engine>(case: &Case<'_, E>) {
         };
         assert_eq!(case.engine.write(&write).await, Ok(()));
     };
-    change(vec![Change::Remove("pending_until")]).await;
+    change(vec![Change::Remove("pending_check")]).await;
     case.index_shows(Table::Orders, &PENDING_PAYMENT, "P", &[])
         .await;
-    change(vec![Change::Set("pending_until", text("2026-01-01"))]).await;
+    change(vec![Change::Set("pending_check", text("2026-01-01"))]).await;
     case.index_shows(Table::Orders, &PENDING_PAYMENT, "P", &waiting)
         .await;
 }

@@ -311,7 +311,7 @@ async fn writes_are_billed_in_transactions_twice() {
     let engine = MemoryEngine::new();
     let waits = [
         ("pending_shard", text("0")),
-        ("pending_until", text("2030")),
+        ("pending_check", text("2030")),
     ];
     let order = put(Table::Orders, "O-1", &waits);
     engine

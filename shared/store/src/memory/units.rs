@@ -110,7 +110,7 @@ mod tests {
     fn an_index_is_billed_when_its_entry_changes() {
         let id = ("order_id", text("O-1"));
         let waits = |until: &str| {
-            let until = ("pending_until", text(until));
+            let until = ("pending_check", text(until));
             item(&[id.clone(), ("pending_shard", text("0")), until])
         };
         let check = |before: Option<&Item>, after: Option<&Item>, of_table: u64, of_index: u64| {
