@@ -1,6 +1,7 @@
 //! `order`: what is known of one order.
 
 use anyhow::Result;
+use store::orders::GivenBack;
 
 use crate::cli::{Global, Order};
 use crate::cloud::Stack;
@@ -40,6 +41,7 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
         ],
         ["adjustment".to_owned(), order.adjustment.to_string()],
         ["payment".to_owned(), order.payment.unwrap_or_default()],
+        ["pending until".to_owned(), instant(order.pending_until)],
         [
             "import, row".to_owned(),
             format!("{}, {}", order.import_id, order.row),
@@ -49,6 +51,16 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
         ["paid at".to_owned(), instant(order.paid_at)],
         ["settled at".to_owned(), instant(order.settled_at)],
     ];
+    if let Some(payment) = order.late_payment {
+        let how = match order.given_back {
+            None => "to be given back",
+            Some(GivenBack::Voided) => "voided",
+            Some(GivenBack::Refunded) => "refunded",
+        };
+        let at = instant(order.given_back_at);
+        rows.push(["paid too late".to_owned(), format!("{payment}, {how} {at}")]);
+    }
+    rows.retain(|[_, value]| !value.is_empty());
     for line in order.lines {
         rows.push([
             "line".to_owned(),
