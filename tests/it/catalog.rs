@@ -247,3 +247,25 @@ async fn a_catalog_file_is_loaded_once_with_its_rejects_beside_it() {
             .contains("product_name, stock")
     );
 }
+
+/// What was sold between a delivery and an older count that comes after it, lies in the warehouse no more.
+#[tokio::test]
+async fn a_count_that_comes_late_brings_back_nothing_that_was_sold() {
+    let store = Store::new(MemoryEngine::new(), 1);
+    let (count, delivery) = (
+        catalog_file("cl_1", 1, Policy::Set),
+        catalog_file("cl_2", 2, Policy::Add),
+    );
+    let listed = async |units, file| {
+        let listed = store.list_product(&listing("D", 999, units), file).await;
+        assert_eq!(listed, Ok(Listed::Loaded));
+    };
+    listed(10, &delivery).await;
+    let orders = vec![order(1, "O-1", &[("D", 4)])];
+    let batch = batch("im_a", 0, orders);
+    saga(&store, &approving("1"), &batch)
+        .await
+        .expect("settled");
+    listed(5, &count).await;
+    assert_eq!(figures(&store, "D").await, [15, 11, 0, 4]);
+}

@@ -13,6 +13,7 @@ mod intake;
 mod measure;
 mod on_stack;
 mod openapi;
+mod payments;
 mod pricing;
 mod saga;
 mod shapes;

@@ -327,3 +327,107 @@ async fn books_that_were_tampered_with_stop_the_saga() {
         "{report:?}"
     );
 }
+
+/// What is stored in the end, whatever happened on the way.
+fn everything(engine: &MemoryEngine) -> Vec<Vec<store::ops::Item>> {
+    Table::ALL.map(|table| engine.items(table)).to_vec()
+}
+
+/// A batch that has all outcomes: completed, declined, out of stock, unknown, a duplicate.
+async fn mixed() -> (MemoryEngine, Batch) {
+    let engine = MemoryEngine::new();
+    stock(&store(&engine), &[("A", 12), ("B", 3)]).await;
+    let mut orders = singles(1..=8, "A");
+    orders.extend((9..=14).map(|row| order(row, &format!("O-{row}"), &[("A", 1), ("B", 1)])));
+    orders.push(order(15, "O-15", &[("NOPE", 1)]));
+    orders.push(order(16, "O-3", &[("A", 1)]));
+    (engine, batch("im_a", 0, orders))
+}
+
+/// The recipe for sagas: whichever step dies, and wherever, a repetition of the whole ends as if nothing had happened.
+#[tokio::test]
+async fn a_saga_that_dies_anywhere_ends_as_one_that_did_not() {
+    let gateway = approving("0.6");
+    let (clean, batch) = mixed().await;
+    saga(&store(&clean), &gateway, &batch)
+        .await
+        .expect("settled");
+    let mut deaths = 0;
+    for steps in 0.. {
+        let (engine, batch) = mixed().await;
+        let dies = async {
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+            }
+        };
+        let dying = store(&engine);
+        let ended = tokio::select! {
+            biased;
+            ended = saga(&dying, &gateway, &batch) => Some(ended),
+            () = dies => None,
+        };
+        // Tokens are drawn anew, as another process does.
+        for seed in 2..4 {
+            saga(&Store::new(engine.clone(), seed), &gateway, &batch)
+                .await
+                .expect("settled");
+        }
+        assert_eq!(
+            everything(&engine),
+            everything(&clean),
+            "after {steps} steps"
+        );
+        if ended.is_some() {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths >= 5, "it died {deaths} times only");
+}
+
+/// Each step done twice in a row, undo as well; and each done again after everything behind it.
+#[tokio::test]
+async fn each_step_may_be_done_again_at_any_later_time() {
+    let gateway = approving("0.6");
+    let (clean, batch) = mixed().await;
+    saga(&store(&clean), &gateway, &batch)
+        .await
+        .expect("settled");
+    let (engine, batch) = mixed().await;
+    let store = store(&engine);
+    let reserve = async || {
+        reserve::handle(&store, batch.clone(), &moment())
+            .await
+            .expect("reserved")
+    };
+    let reserved = reserve().await;
+    reserve().await;
+    let pay = async || {
+        pay::handle(&store, &gateway, reserved.clone(), terms())
+            .await
+            .expect("paid")
+    };
+    let charged = pay().await;
+    assert!(!charged.paid.is_empty() && !charged.refused.is_empty());
+    let undo = async || {
+        rollback::handle(&store, charged.clone(), &moment())
+            .await
+            .expect("undone")
+    };
+    let finish = async || {
+        finalize::handle(&store, charged.clone(), &moment())
+            .await
+            .expect("done")
+    };
+    for _ in 0..2 {
+        pay().await;
+        undo().await;
+        undo().await;
+        finish().await;
+        finish().await;
+        undo().await;
+        reserve().await;
+    }
+    assert_eq!(everything(&engine), everything(&clean));
+    assert!(drift(&verify(&store).await).is_empty());
+}
