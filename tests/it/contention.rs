@@ -35,11 +35,32 @@ struct Measured {
     transactions: u64,
 }
 
-fn orders(products: u64) -> Vec<Order> {
+/// What is ordered: so many lines an order, of products that are drawn from all of them or from one family of ten.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    products: u64,
+    lines: usize,
+    families: bool,
+}
+
+const ONE_LINE: Shape = Shape {
+    products: 1_000,
+    lines: 1,
+    families: false,
+};
+
+fn orders(shape: Shape) -> Vec<Order> {
     let mut random = fastrand::Rng::with_seed(1);
     let order = |row| {
-        let sku = format!("S-{}", random.u64(..products));
-        order(row, &format!("O-{row}"), &[(&sku, 1)])
+        let family = random.u64(..shape.products.div_ceil(10));
+        let skus: Vec<String> = (0..shape.lines)
+            .map(|_| match shape.families {
+                true => format!("S-{}", family * 10 + random.u64(..10)),
+                false => format!("S-{}", random.u64(..shape.products)),
+            })
+            .collect();
+        let lines: Vec<(&str, u32)> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
+        order(row, &format!("O-{row}"), &lines)
     };
     (1..=ORDERS).map(order).collect()
 }
@@ -63,7 +84,7 @@ fn batches(cut_as: Cut, orders: Vec<Order>) -> VecDeque<Batch> {
     }
 }
 
-fn measure(cut_as: Cut, products: u64, workers: usize) -> Measured {
+fn measure(cut_as: Cut, shape: Shape, workers: usize) -> Measured {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -72,12 +93,12 @@ fn measure(cut_as: Cut, products: u64, workers: usize) -> Measured {
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let engine = MemoryEngine::new();
         let store = Store::new(engine.clone(), 1);
-        let skus: Vec<String> = (0..products).map(|sku| format!("S-{sku}")).collect();
-        let stocked: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), ORDERS)).collect();
+        let skus: Vec<String> = (0..shape.products).map(|sku| format!("S-{sku}")).collect();
+        let stocked: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), 9 * ORDERS)).collect();
         stock(&store, &stocked).await;
         let before: u64 = engine.write_units().values().sum();
         engine.hold_items(2, 5..=20);
-        let queue = Rc::new(RefCell::new(batches(cut_as, orders(products))));
+        let queue = Rc::new(RefCell::new(batches(cut_as, orders(shape))));
         let returned = Rc::new(Cell::new(0));
         let started = Instant::now();
         let workers = (0..workers).map(|worker| {
@@ -116,42 +137,69 @@ fn measure(cut_as: Cut, products: u64, workers: usize) -> Measured {
 
 #[test]
 fn batches_outrun_single_orders_where_all_want_the_same() {
-    let (single, batches) = (measure(Cut::Single, 1, 4), measure(Cut::Batches, 1, 4));
-    assert!(
-        batches.per_second > 5.0 * single.per_second,
-        "{batches:?}, {single:?}"
-    );
-    assert!(
-        3 * batches.write_units < 2 * single.write_units,
-        "{batches:?}, {single:?}"
-    );
+    let hot = Shape {
+        products: 1,
+        ..ONE_LINE
+    };
+    let (single, batches) = (measure(Cut::Single, hot, 4), measure(Cut::Batches, hot, 4));
+    let both = format!("{batches:?}, {single:?}");
+    assert!(batches.per_second > 5.0 * single.per_second, "{both}");
+    assert!(3 * batches.write_units < 2 * single.write_units, "{both}");
 }
 
 #[test]
 #[ignore = "a measurement"]
 fn measure_contention() {
     println!(
-        "| products | transactions | workers | orders a second | conflicts an order | sagas returned | transactions, 1,000 orders | write units, 1,000 orders |"
+        "| products | in a transaction | workers | orders a second | conflicts an order | sagas returned |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|");
     for products in [1, 1_000] {
         for cut_as in [Cut::Single, Cut::Batches] {
             for workers in [1, 4, 16, 64] {
-                let measured = measure(cut_as, products, workers);
-                let kind = if cut_as == Cut::Single {
-                    "one order"
-                } else {
-                    "batches"
+                let shape = Shape {
+                    products,
+                    ..ONE_LINE
                 };
+                let Measured {
+                    per_second,
+                    conflicts,
+                    returned,
+                    ..
+                } = measure(cut_as, shape, workers);
                 println!(
-                    "| {products} | {kind} | {workers} | {:.0} | {:.2} | {} | {} | {} |",
-                    measured.per_second,
-                    measured.conflicts,
-                    measured.returned,
-                    measured.transactions,
-                    measured.write_units
+                    "| {products} | {cut_as:?} | {workers} | {per_second:.0} | {conflicts:.2} | {returned} |"
                 );
             }
+        }
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn measure_packing() {
+    println!("| lines an order | of products | in a transaction | transactions | write units |");
+    println!("|---|---|---|---|---|");
+    for (lines, products, families) in [
+        (1, 1, false),
+        (1, 100, false),
+        (1, 1_000, false),
+        (5, 100, false),
+        (5, 100, true),
+        (5, 1_000, true),
+    ] {
+        let shape = Shape {
+            products,
+            lines,
+            families,
+        };
+        for cut_as in [Cut::Single, Cut::Batches] {
+            let measured = measure(cut_as, shape, 1);
+            let of = if families { " in families of ten" } else { "" };
+            println!(
+                "| {lines} | {products}{of} | {cut_as:?} | {} | {} |",
+                measured.transactions, measured.write_units
+            );
         }
     }
 }
