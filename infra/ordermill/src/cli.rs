@@ -95,8 +95,8 @@ const GATEWAY: &str = "\
 Run a payment gateway to try ours with: it declines, delays and fails in the given proportions.
 
 It keeps the contract in infra/gateway.openapi.json, listens on this machine only, and keeps its books in memory until it
-is stopped by Ctrl-C. The key that requests and webhooks are signed with is read from the stack's secret, unless the
-variable ORDERMILL_PAYMENT_KEY holds one: then no stack is needed, and webhooks go nowhere without --webhook.";
+is stopped by Ctrl-C. The key that requests and webhooks are signed with is read from the stack's secret, or from a file:
+then no stack is needed, and webhooks go nowhere without --webhook.";
 
 #[derive(Args)]
 pub struct Gateway {
@@ -106,6 +106,9 @@ pub struct Gateway {
     /// Where it says that a payment is not pending any more [default: the stack's]
     #[arg(long, value_name = "URL", value_parser = url)]
     pub webhook: Option<String>,
+    /// Read the key from this file, and ask no stack.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
     #[command(flatten)]
     pub behaviour: Behaviour,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use payments::SigningKey;
 
@@ -10,9 +10,6 @@ use crate::cli::{self, Global};
 use crate::cloud::Cloud;
 use crate::gateway::{Behaviour, Server, Summary};
 use crate::output;
-
-/// For who tries the contract without a stack. A variable, for options are seen by everybody on the machine.
-const KEY: &str = "ORDERMILL_PAYMENT_KEY";
 
 pub async fn run(global: &Global, options: &cli::Gateway) -> Result<bool> {
     let behaviour = options.behaviour();
@@ -38,11 +35,15 @@ async fn with_whom(
     global: &Global,
     options: &cli::Gateway,
 ) -> Result<(SigningKey, Option<String>)> {
-    if let Some(key) = std::env::var(KEY).ok().filter(|key| !key.is_empty()) {
+    if let Some(file) = &options.key_file {
+        let key = std::fs::read_to_string(file);
+        let key = key.with_context(|| format!("reading {}", file.display()))?;
+        let key = key.trim();
+        ensure!(!key.is_empty(), "there is no key in {}", file.display());
         return Ok((SigningKey::new(key), options.webhook.clone()));
     }
     let stack = Cloud::find(global.aws).await.stack(&global.stack).await;
-    let stack = stack.with_context(|| format!("no key to sign with: {KEY} is not set"))?;
+    let stack = stack.context("no key to sign with: there is no --key-file either")?;
     let webhook = match &options.webhook {
         Some(url) => url.clone(),
         None => stack.webhook_url()?,
