@@ -270,6 +270,7 @@ async fn a_webhook_is_a_hint_and_only_from_whom_we_know() {
     let sample: ApiGatewayProxyRequest =
         serde_json::from_slice(&read("events/webhook.json")).expect("a request");
     let body = sample.body.clone().expect("a body");
+    let nobody = body.replace("O-2", "");
     let garbage = "not what it takes".to_owned();
     let other = body.replace("O-2", "O-9");
     let settled = body.replace("O-2", "O-1");
@@ -297,6 +298,7 @@ async fn a_webhook_is_a_hint_and_only_from_whom_we_know() {
         ),
         ("not signed", unsigned, 401, 0),
         ("changed on the way", changed, 401, 0),
+        ("nobody", signed(&key, &nobody, now()), 400, 0),
         ("garbage", signed(&key, &garbage, now()), 400, 0),
         ("too long", signed(&key, &long, now()), 413, 0),
         ("not ours", signed(&key, &other, now()), 200, 0),

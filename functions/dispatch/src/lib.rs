@@ -52,7 +52,7 @@ async fn settle<E: Engine>(
 ) -> Result<(), Fault> {
     let body = message.body.as_deref().unwrap_or_default();
     let mut batch: Batch = serde_json::from_str(body)
-        .map_err(|error| Fault::Malformed(format!("not a batch: {error}")))?;
+        .map_err(|error| Fault::unreadable("not a batch", error.line(), error.column()))?;
     batch.check()?;
     store
         .save_contacts(&std::mem::take(&mut batch.contacts))

@@ -22,7 +22,8 @@ impl Saga for StateMachine {
             .client
             .start_sync_execution()
             .state_machine_arn(&self.arn)
-            .name(&batch.batch_id)
+            // Of this attempt alone: the batch may be under way twice.
+            .name(format!("{}-{:08x}", batch.batch_id, fastrand::u32(..)))
             .input(input)
             .send()
             .await;
@@ -48,7 +49,8 @@ impl Saga for StateMachine {
                 answer.error().unwrap_or("no error"),
                 answer.cause().unwrap_or("no cause"),
             );
-            format!("the saga of batch {}: {error}: {cause}", batch.batch_id)
+            let (id, status) = (&batch.batch_id, answer.status());
+            format!("the saga of batch {id} {status}: {error}: {cause}")
         };
         match answer.status() {
             SyncExecutionStatus::Succeeded => Ok(()),

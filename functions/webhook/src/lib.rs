@@ -5,6 +5,7 @@
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use aws_lambda_events::encodings::Body;
+use domain::order::check_key;
 use domain::{Batch, Fault, Review, Status};
 use edge::Invocation;
 use edge::batches::Batches;
@@ -34,7 +35,9 @@ pub async fn handle<E: Engine>(
         tracing::warn!(reason = bad.reason(), "a webhook was not believed");
         return Ok(answer(401, "not signed as it should be"));
     }
-    let Ok(changed) = serde_json::from_slice::<ChargeChanged>(&body) else {
+    let changed = serde_json::from_slice::<ChargeChanged>(&body).ok();
+    let readable = changed.filter(|changed| check_key("key", &changed.key).is_ok());
+    let Some(changed) = readable else {
         tracing::warn!("a webhook was signed, and cannot be read");
         return Ok(answer(400, "not what this takes"));
     };

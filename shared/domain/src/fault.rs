@@ -30,6 +30,11 @@ impl Fault {
         }
     }
 
+    /// Malformed, by whatever reader of JSON. Its own words may quote what it read, which is nobody's business.
+    pub fn unreadable(what: &str, line: usize, column: usize) -> Fault {
+        Fault::Malformed(format!("{what} (line {line}, column {column})"))
+    }
+
     pub fn message(&self) -> &str {
         match self {
             Fault::Transient(text)

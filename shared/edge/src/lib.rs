@@ -133,9 +133,10 @@ impl Process {
                 let outcome = match serde_json::from_str(event.payload.get()) {
                     // Boxed: the layers of futures below are deeper than the compiler follows.
                     Ok(input) => Box::pin(handle(input, invocation)).await,
-                    Err(error) => Err(Fault::Malformed(format!(
-                        "the event is not what this function takes: {error}"
-                    ))),
+                    Err(error) => {
+                        let what = "the event is not what this function takes";
+                        Err(Fault::unreadable(what, error.line(), error.column()))
+                    }
                 };
                 report(meter);
                 outcome.map_err(|fault| {

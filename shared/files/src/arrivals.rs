@@ -16,8 +16,9 @@ pub fn arrivals(body: &str) -> Result<Vec<Object>, Fault> {
     if serde_json::from_str::<Trial>(body).is_ok_and(|trial| trial.event == "s3:TestEvent") {
         return Ok(Vec::new());
     }
-    let event: S3Event = serde_json::from_str(body)
-        .map_err(|error| Fault::Malformed(format!("not an event of a bucket: {error}")))?;
+    let event: S3Event = serde_json::from_str(body).map_err(|error| {
+        Fault::unreadable("not an event of a bucket", error.line(), error.column())
+    })?;
     let objects = event.records.into_iter().map(object);
     // What the console makes for a folder is no file.
     let is_file = |object: &Object| !(object.key.ends_with('/') && object.size == 0);

@@ -48,8 +48,7 @@ async fn show(global: &Global, stack: &Stack, root: &Path) -> Result<bool> {
             import::wait(&store, &id, Duration::from_secs(300)).await
         })
         .await?;
-    let books = Books::load(&store).await?;
-    let report = verify::report(stack, &books).await;
+    let (books, report) = verify::report(stack).await?;
     if global.json {
         output::json(&serde_json::json!({
             "import_id": import.record.import_id, "status": import.status(), "progress": import.progress, "verify": report,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use payments::SigningKey;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Global};
 use crate::cloud::Cloud;
@@ -21,7 +22,11 @@ pub async fn run(global: &Global, options: &cli::Gateway) -> Result<bool> {
         true => eprintln!("{said}"),
         false => println!("{said}"),
     }
-    tokio::signal::ctrl_c().await?;
+    let mut ended = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = ended.recv() => {}
+    }
     let summary = server.stop().await;
     match global.json {
         true => output::json(&summary)?,

@@ -19,8 +19,9 @@ pub async fn up(global: &Global, options: &Local) -> Result<bool> {
         )?;
     } else {
         println!(
-            "The stack {} is up at {endpoint}. `ordermill down` stops it.",
-            stack.name
+            "The stack {} is up at {endpoint}. Payments: {}. `ordermill down` stops it.",
+            stack.name,
+            stack.find_output("PaymentGateway").unwrap_or("unknown")
         );
     }
     Ok(true)

@@ -3,6 +3,7 @@
 use ::payments::Http;
 use ::payments::contract::LedgerEntry;
 use anyhow::Result;
+use jiff::Timestamp;
 
 use crate::cli::Global;
 use crate::cloud::Stack;
@@ -13,8 +14,7 @@ use crate::verify::{Books, Report, payments};
 const SHOWN: usize = 20;
 
 pub async fn run(global: &Global, stack: &Stack) -> Result<bool> {
-    let books = Books::load(&stack.store()?).await?;
-    let report = report(stack, &books).await;
+    let (_, report) = report(stack).await?;
     if global.json {
         output::json(&report)?;
     } else {
@@ -24,17 +24,23 @@ pub async fn run(global: &Global, stack: &Stack) -> Result<bool> {
 }
 
 /// Our books, and those of the gateway where it is one that can be asked.
-pub async fn report(stack: &Stack, books: &Books) -> Report {
-    let mut report = books.verify(jiff::Timestamp::now());
+pub async fn report(stack: &Stack) -> Result<(Books, Report)> {
+    // The ledger first: an order is there before it is charged, so none can be missing then.
+    let asked_at = Timestamp::now();
     let gateway = stack.find_output("PaymentGateway");
-    if let Some(url) = gateway.filter(|url| url.starts_with("http")) {
-        report.add(match ledger(stack, url).await {
-            Ok(Some(entries)) => payments::check(books, &entries),
-            Ok(None) => payments::no_ledger(),
-            Err(error) => payments::not_compared(&format!("{error:#}")),
-        });
-    }
-    report
+    let ledger = match gateway.filter(|url| url.starts_with("http")) {
+        Some(url) => Some(ledger(stack, url).await),
+        None => None,
+    };
+    let books = Books::load(&stack.store()?).await?;
+    let mut report = books.verify(Timestamp::now());
+    report.add(match ledger {
+        Some(Ok(Some(entries))) => payments::check(&books, &entries, asked_at),
+        Some(Ok(None)) => payments::unseen("not compared: the gateway shows no ledger"),
+        Some(Err(error)) => payments::not_compared(&format!("{error:#}")),
+        None => payments::unseen("not compared: the simulated gateway has no ledger"),
+    });
+    Ok((books, report))
 }
 
 async fn ledger(stack: &Stack, url: &str) -> Result<Option<Vec<LedgerEntry>>> {

@@ -34,7 +34,7 @@ pub async fn deploy(
             &format!("MaximumConcurrency: {concurrency}"),
         )?;
     }
-    let parameters: Vec<Parameter> = parameters
+    let mut parameters: Vec<Parameter> = parameters
         .iter()
         .map(|(key, value)| {
             Parameter::builder()
@@ -56,6 +56,7 @@ pub async fn deploy(
     match created {
         Ok(_) => {}
         Err(error) if error.code() == Some("AlreadyExistsException") => {
+            parameters.extend(kept(cloud, name, &template, &parameters).await?);
             let updated = client
                 .update_stack()
                 .stack_name(name)
@@ -78,6 +79,26 @@ pub async fn deploy(
     }
     settled(cloud, name).await?;
     cloud.stack(name).await
+}
+
+/// What was deployed with a value that nobody gives now stays as it is: a stack does not change whom it charges because
+/// it is brought up to date.
+async fn kept(
+    cloud: &Cloud,
+    name: &str,
+    template: &str,
+    given: &[Parameter],
+) -> Result<Vec<Parameter>> {
+    let described = cloud.cloudformation().describe_stacks().stack_name(name);
+    let stacks = described.send().await?.stacks.unwrap_or_default();
+    let deployed = stacks.into_iter().filter_map(|stack| stack.parameters);
+    let mut kept: Vec<Parameter> = deployed.flatten().collect();
+    kept.retain(|parameter| {
+        let key = parameter.parameter_key().unwrap_or_default();
+        let known = template.contains(&format!("\n  {key}:\n    "));
+        known && !given.iter().any(|given| given.parameter_key() == Some(key))
+    });
+    Ok(kept)
 }
 
 async fn settled(cloud: &Cloud, name: &str) -> Result<()> {
