@@ -135,7 +135,7 @@ impl World {
         let peace = Instant::now();
         let mut at_rest = false;
         while !at_rest && peace.elapsed() < PEACE {
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            tokio::time::sleep(Duration::from_secs(30)).await;
             at_rest = self.is_at_rest();
         }
         for task in tasks {
