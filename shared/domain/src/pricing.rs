@@ -162,5 +162,13 @@ mod tests {
         let mut totalled = order;
         totalled.total = Decimal::new(1, 2);
         assert!(totalled.check().is_err());
+        // Prices and an adjustment that cancel each other are claims all the same.
+        let declared = unpriced(Some(Decimal::new(500, 2)));
+        let mut cancelled = Order::new(declared, TotalPolicy::Declared).expect("an order");
+        assert_eq!(cancelled.check(), Ok(()));
+        cancelled.lines[0].unit_price = Decimal::new(100, 2);
+        let units = Decimal::from(cancelled.lines[0].quantity);
+        cancelled.adjustment = -(Decimal::new(100, 2) * units);
+        assert!(cancelled.check().is_err());
     }
 }
