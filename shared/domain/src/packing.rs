@@ -25,10 +25,7 @@ pub fn parts<'a>(orders: impl IntoIterator<Item = &'a Order>) -> Vec<Vec<usize>>
     let mut parts: Vec<Part<'_>> = Vec::new();
     for cluster in clusters(&ids, &products) {
         let whole = Part::of(&products, &cluster);
-        let room = parts.iter_mut().find(|part| {
-            part.items().saturating_add(whole.items())
-                <= ITEMS_PER_TRANSACTION.saturating_add(ENTRY)
-        });
+        let room = parts.iter_mut().find(|part| fits(part, &whole));
         match room {
             Some(part) => part.take(whole),
             None if whole.items() <= ITEMS_PER_TRANSACTION => parts.push(whole),
@@ -43,7 +40,6 @@ pub fn parts<'a>(orders: impl IntoIterator<Item = &'a Order>) -> Vec<Vec<usize>>
 }
 
 /// Orders of one transaction, and their products.
-#[derive(Default)]
 struct Part<'a> {
     orders: Vec<usize>,
     products: BTreeSet<&'a str>,
@@ -117,9 +113,9 @@ fn cut<'a>(products: &[BTreeSet<&'a str>], cluster: &[usize]) -> Vec<Part<'a>> {
     parts
 }
 
-fn fits(part: &Part<'_>, order: &Part<'_>) -> bool {
-    let new = order.products.difference(&part.products).count();
-    let items = [part.items(), order.orders.len(), new];
+fn fits(part: &Part<'_>, more: &Part<'_>) -> bool {
+    let new = more.products.difference(&part.products).count();
+    let items = [part.items(), more.orders.len(), new];
     items.iter().sum::<usize>() <= ITEMS_PER_TRANSACTION
 }
 

@@ -55,7 +55,7 @@ impl<E: Engine> Store<E> {
             order_id: String,
             pending_check: Timestamp,
         }
-        let mut keys = Vec::new();
+        let mut overdue = Vec::new();
         for shard in 0..SHARDS {
             // So that the last shards have their turn, too.
             let most = most * (usize::from(shard) + 1) / usize::from(SHARDS);
@@ -70,10 +70,10 @@ impl<E: Engine> Store<E> {
                 let page = self.query(&query).await?;
                 for item in page.items {
                     let entry: Entry = record(item)?;
-                    if entry.pending_check > now || keys.len() >= most {
+                    if entry.pending_check > now || overdue.len() >= most {
                         break 'shard;
                     }
-                    keys.push(Key::new(Table::Orders, &entry.order_id));
+                    overdue.push(entry.order_id);
                 }
                 match page.next {
                     Some(next) => query.start = Some(next),
@@ -81,13 +81,10 @@ impl<E: Engine> Store<E> {
                 }
             }
         }
-        let found = self.get_many(&keys).await?.into_iter().flatten();
-        let orders = found
-            .map(record)
-            .collect::<Result<Vec<OrderRecord>, Fault>>()?;
         // The index may be behind, and so may this read: who acts on it restates what it found.
         let waits = |order: &OrderRecord| WAITING.contains(&order.status);
-        Ok(orders.into_iter().filter(waits).collect())
+        let found = self.orders(&overdue).await?.into_iter().flatten();
+        Ok(found.filter(waits).collect())
     }
 
     /// Leaves an overdue order alone until then. Returns whether nobody else did so before.
