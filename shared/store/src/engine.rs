@@ -4,7 +4,7 @@ use std::future::Future;
 
 use domain::Fault;
 
-use crate::ops::{Item, Key, Page, Query, TransactError, Write, WriteError};
+use crate::ops::{Count, Item, Key, Page, Query, TransactError, Write, WriteError};
 use crate::schema::Table;
 
 /// Single-item conditional updates in one request: the service's limit.
@@ -25,9 +25,9 @@ pub trait Engine: Send + Sync {
 
     fn write(&self, write: &Write) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// One to [`UPDATES_PER_REQUEST`] updates of items of one table, no item twice and nothing added to, each on its
-    /// own: some may succeed and others fail. One answer for each, in their sequence. An item that does not exist fails
-    /// its condition.
+    /// One to [`UPDATES_PER_REQUEST`] updates of items of one table, no item twice, nothing added to and nothing deleted, each
+    /// on its own: some may succeed and others fail. One answer for each, in their sequence. An item that does not
+    /// exist fails its condition.
     fn update_many(
         &self,
         updates: &[Write],
@@ -43,6 +43,10 @@ pub trait Engine: Send + Sync {
 
     /// Eventually consistent, on an index and on the table.
     fn query(&self, query: &Query) -> impl Future<Output = Result<Page, Fault>> + Send;
+
+    /// How many items there are on a page, which may be larger than one that brings them: as consistent as `query`, and
+    /// billed as it is.
+    fn count(&self, query: &Query) -> impl Future<Output = Result<Count, Fault>> + Send;
 
     /// A page of the whole table, in no particular order.
     fn scan(

@@ -324,6 +324,7 @@ impl<E: Engine> Store<E> {
             table: Table::Failures,
             index: Some(&BY_QUEUE),
             partition: queue.to_owned(),
+            range: None,
             limit: None,
             start: None,
         };

@@ -55,6 +55,7 @@ impl<E: Engine> Store<E> {
             table: Table::Journal,
             index: Some(&BY_IMPORT),
             partition: import_id.to_owned(),
+            range: None,
             limit: None,
             start: None,
         };

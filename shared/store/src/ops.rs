@@ -1,6 +1,7 @@
 //! What may be asked of a table: a typed subset of DynamoDB, small enough to be exactly the same in two engines.
 
 use domain::Fault;
+use rust_decimal::Decimal;
 pub use serde_dynamo::{AttributeValue as Value, Item};
 
 use crate::schema::{Index, Table};
@@ -50,8 +51,8 @@ pub enum Condition {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     Set(&'static str, Value),
-    /// Adds to a number; a missing attribute counts as zero.
-    Add(&'static str, i64),
+    /// Adds to a number, exactly; a missing attribute counts as zero.
+    Add(&'static str, Decimal),
     Remove(&'static str),
 }
 
@@ -69,6 +70,8 @@ pub enum Write {
         changes: Vec<Change>,
         condition: Condition,
     },
+    /// Takes the whole item away. Where there is none, and the condition lets it be, nothing is left to do.
+    Delete { key: Key, condition: Condition },
 }
 
 /// Why a single write did not happen.
@@ -105,6 +108,8 @@ pub struct Query {
     /// None: the table itself.
     pub index: Option<&'static Index>,
     pub partition: String,
+    /// From and to, both included, in the sort key of what is asked: the index, or the table.
+    pub range: Option<(String, String)>,
     /// At most so many in one page.
     pub limit: Option<u32>,
     /// The `next` of the page before.
@@ -115,6 +120,14 @@ pub struct Query {
 pub struct Page {
     pub items: Vec<Item>,
     /// Where the next page starts; nothing where this was the last. A page that is just full may be the last all the same.
+    pub next: Option<Item>,
+}
+
+/// A page of which only the number of its items is wanted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Count {
+    pub items: u64,
+    /// As a page's: what is counted so far may not be all.
     pub next: Option<Item>,
 }
 

@@ -63,6 +63,7 @@ impl<E: Engine> Store<E> {
                 table: Table::Orders,
                 index: Some(&PENDING_PAYMENT),
                 partition: shard_name(shard),
+                range: None,
                 limit: None,
                 start: None,
             };

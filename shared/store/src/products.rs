@@ -73,7 +73,10 @@ fn shift(sku: &str, from: &'static str, to: &'static str, units: u64) -> Result<
     let signed = signed(sku, units)?;
     Ok(Write::Update {
         key: Key::new(Table::Products, sku),
-        changes: vec![Change::Add(from, -signed), Change::Add(to, signed)],
+        changes: vec![
+            Change::Add(from, (-signed).into()),
+            Change::Add(to, signed.into()),
+        ],
         condition: Condition::AtLeast(from, units),
     })
 }
@@ -256,8 +259,8 @@ impl<E: Engine> Store<E> {
                     Write::Update {
                         key: Key::new(Table::Products, sku),
                         changes: vec![
-                            Change::Add("available", units),
-                            Change::Add("stocked", units),
+                            Change::Add("available", units.into()),
+                            Change::Add("stocked", units.into()),
                             Change::Set("added", value(&kept)?),
                         ],
                         condition: unchanged(&known),

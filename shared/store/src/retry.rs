@@ -8,7 +8,7 @@ use domain::{Backoff, Fault};
 use tokio::time::Instant;
 
 use crate::engine::{Engine, KEYS_PER_REQUEST, UPDATES_PER_REQUEST};
-use crate::ops::{Item, Key, Page, Query, TransactError, Verdict, Write, WriteError};
+use crate::ops::{Count, Item, Key, Page, Query, TransactError, Verdict, Write, WriteError};
 use crate::schema::Table;
 
 /// No wait for another attempt at one request ends later than this after the first: well below any step's timeout, and
@@ -154,6 +154,24 @@ impl<E: Engine> Store<E> {
         loop {
             let page = self.query(&query).await?;
             items.extend(page.items);
+            match page.next {
+                Some(next) => query.start = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    pub async fn count(&self, query: &Query) -> Result<Count, Fault> {
+        self.patiently(async || self.engine.count(query).await.map_err(Attempt::from))
+            .await
+    }
+
+    /// How many items there are on all pages of a query.
+    pub async fn count_all(&self, mut query: Query) -> Result<u64, Fault> {
+        let mut items = 0;
+        loop {
+            let page = self.count(&query).await?;
+            items += page.items;
             match page.next {
                 Some(next) => query.start = Some(next),
                 None => return Ok(items),

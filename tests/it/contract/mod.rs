@@ -2,8 +2,9 @@
 //!
 //! Tables may be shared with others, so each case keeps to keys of its own run and assumes no table to be empty.
 //! What an index shows may come late: cases wait for it. Knows no engine's inside, and no fault on request.
-//! Owns the list of cases and what they share; the cases are in `writes`, `transactions` and `reads`.
+//! Owns the list of cases and what they share; the cases are in `writes`, `transactions`, `reads` and `ranges`.
 
+mod ranges;
 mod reads;
 mod transactions;
 mod writes;
@@ -54,6 +55,9 @@ cases![
         numbers_are_values_not_digits,
         update_creates_what_is_not_there,
         add_to_a_text_is_refused,
+        amounts_are_added_exactly,
+        delete_takes_the_whole_item_away,
+        delete_restates_its_condition,
     ],
     transactions: [
         hundred_writes_pass_and_one_more_is_refused,
@@ -63,6 +67,8 @@ cases![
         a_token_for_other_writes_is_corrupt,
         a_cancelled_token_can_be_used_again,
         updates_together_are_each_on_their_own,
+        a_delete_is_whole_with_its_transaction,
+        deletes_are_not_sent_together,
     ],
     reads: [
         get_many_answers_in_the_sequence_of_the_keys,
@@ -74,6 +80,15 @@ cases![
         an_index_pages_through_ties,
         a_table_pages_in_the_order_of_its_sort_key,
         a_scan_finds_everything,
+    ],
+    ranges: [
+        a_range_holds_both_of_its_ends,
+        a_range_of_a_table,
+        a_range_without_a_sort_key_is_refused,
+        a_range_that_is_none_is_refused,
+        a_count_is_of_all_pages,
+        a_count_of_a_range,
+        what_is_deleted_is_not_counted,
     ],
 ];
 
@@ -133,6 +148,13 @@ impl<E: Engine> Case<'_, E> {
         self.update(sku, vec![Change::Set(name, value)], condition)
     }
 
+    fn delete(&self, table: Table, id: &str, condition: Condition) -> Write {
+        Write::Delete {
+            key: Key::new(table, &self.key(id)),
+            condition,
+        }
+    }
+
     async fn get(&self, table: Table, id: &str) -> Option<Item> {
         self.engine
             .get(&Key::new(table, &self.key(id)))
@@ -145,6 +167,7 @@ impl<E: Engine> Case<'_, E> {
             table,
             index,
             partition: self.key(id),
+            range: None,
             limit: None,
             start: None,
         }

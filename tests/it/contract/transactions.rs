@@ -25,7 +25,7 @@ pub(super) async fn hundred_writes_pass_and_one_more_is_refused<E: Engine>(case:
 }
 
 pub(super) async fn an_item_twice_is_refused<E: Engine>(case: &Case<'_, E>) {
-    let add = |name| case.update("S", vec![Change::Add(name, 1)], Condition::Always);
+    let add = |name| case.update("S", vec![Change::Add(name, 1.into())], Condition::Always);
     malformed(case.engine.transact(&[add("n"), add("m")], &token()).await);
     assert_eq!(case.get(Table::Products, "S").await, None);
 }
@@ -38,13 +38,13 @@ pub(super) async fn failing_conditions_cancel_everything<E: Engine>(case: &Case<
         absent(Table::Orders, &case.item(Table::Orders, "new", &[])),
         case.update(
             "there",
-            vec![Change::Add("n", 1)],
+            vec![Change::Add("n", 1.into())],
             Condition::AtLeast("n", 2),
         ),
-        case.update("other", vec![Change::Add("n", 1)], Condition::Always),
+        case.update("other", vec![Change::Add("n", 1.into())], Condition::Always),
         case.update(
             "missing",
-            vec![Change::Add("n", 1)],
+            vec![Change::Add("n", 1.into())],
             Condition::AtLeast("n", 1),
         ),
         absent(Table::Products, &case.item(Table::Products, "there2", &[])),
@@ -67,7 +67,7 @@ pub(super) async fn failing_conditions_cancel_everything<E: Engine>(case: &Case<
 
 pub(super) async fn a_token_is_done_once<E: Engine>(case: &Case<'_, E>) {
     let writes = [
-        case.update("S", vec![Change::Add("n", 1)], Condition::Always),
+        case.update("S", vec![Change::Add("n", 1.into())], Condition::Always),
         absent(Table::Orders, &case.item(Table::Orders, "O", &[])),
     ];
     let token = token();
@@ -79,7 +79,13 @@ pub(super) async fn a_token_is_done_once<E: Engine>(case: &Case<'_, E>) {
 }
 
 pub(super) async fn a_token_for_other_writes_is_corrupt<E: Engine>(case: &Case<'_, E>) {
-    let add = |amount| case.update("S", vec![Change::Add("n", amount)], Condition::Always);
+    let add = |amount: i64| {
+        case.update(
+            "S",
+            vec![Change::Add("n", amount.into())],
+            Condition::Always,
+        )
+    };
     let token = token();
     assert_eq!(case.engine.transact(&[add(1)], &token).await, Ok(()));
     let other = case.engine.transact(&[add(2)], &token).await;
@@ -92,7 +98,11 @@ pub(super) async fn a_token_for_other_writes_is_corrupt<E: Engine>(case: &Case<'
 }
 
 pub(super) async fn a_cancelled_token_can_be_used_again<E: Engine>(case: &Case<'_, E>) {
-    let add = [case.update("S", vec![Change::Add("n", 1)], Condition::AtLeast("n", 1))];
+    let add = [case.update(
+        "S",
+        vec![Change::Add("n", 1.into())],
+        Condition::AtLeast("n", 1),
+    )];
     let token = token();
     let cancelled = Err(TransactError::Cancelled(vec![Verdict::Condition(None)]));
     assert_eq!(case.engine.transact(&add, &token).await, cancelled);
@@ -156,4 +166,45 @@ pub(super) async fn updates_together_are_each_on_their_own<E: Engine>(case: &Cas
         .await
         .expect("answered");
     assert_eq!(answers, vec![Err(WriteError::Condition(None)); 25]);
+}
+
+pub(super) async fn a_delete_is_whole_with_its_transaction<E: Engine>(case: &Case<'_, E>) {
+    let old = case.put(Table::Products, "old", &[("n", number(1))]).await;
+    let new = case.item(Table::Products, "new", &[]);
+    let moved = |condition| {
+        [
+            case.delete(Table::Products, "old", condition),
+            absent(Table::Products, &new),
+            case.delete(Table::Products, "never", Condition::Always),
+        ]
+    };
+    let refused = moved(Condition::Is("n", number(2)));
+    let verdicts = vec![
+        Verdict::Condition(Some(old.clone())),
+        Verdict::Fine,
+        Verdict::Fine,
+    ];
+    let answer = case.engine.transact(&refused, &token()).await;
+    assert_eq!(answer, Err(TransactError::Cancelled(verdicts)));
+    assert_eq!(case.get(Table::Products, "old").await, Some(old.clone()));
+    assert_eq!(case.get(Table::Products, "new").await, None);
+    let (moved, token) = (moved(Condition::Is("n", number(1))), token());
+    for _ in 0..2 {
+        assert_eq!(case.engine.transact(&moved, &token).await, Ok(()));
+        assert_eq!(case.get(Table::Products, "old").await, None);
+        assert_eq!(case.get(Table::Products, "new").await, Some(new.clone()));
+    }
+    let twice = [
+        case.delete(Table::Products, "new", Condition::Always),
+        absent(Table::Products, &new),
+    ];
+    malformed(case.engine.transact(&twice, &self::token()).await);
+}
+
+pub(super) async fn deletes_are_not_sent_together<E: Engine>(case: &Case<'_, E>) {
+    let item = case.put(Table::Products, "S", &[]).await;
+    let delete = case.delete(Table::Products, "S", Condition::Always);
+    let refused = case.engine.update_many(&[delete]).await;
+    assert!(matches!(refused, Err(Fault::Malformed(_))), "{refused:?}");
+    assert_eq!(case.get(Table::Products, "S").await, Some(item));
 }

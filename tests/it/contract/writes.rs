@@ -1,9 +1,10 @@
 //! One write at a time: what its condition lets pass, and what it makes of an item.
 
 use domain::Fault;
+use rust_decimal::Decimal;
 use store::engine::Engine;
 use store::ops::{Change, Condition, Key, Value, Write, WriteError, number, text};
-use store::schema::Table;
+use store::schema::{BY_CUSTOMER, Table};
 
 use super::{Case, absent, malformed, token};
 
@@ -107,8 +108,8 @@ pub(super) async fn set_add_remove<E: Engine>(case: &Case<'_, E>) {
         Change::Set("lines", Value::L(vec![text("a"), number(1)])),
         Change::Remove("gone"),
         Change::Remove("never"),
-        Change::Add("n", -7),
-        Change::Add("m", 3),
+        Change::Add("n", (-7).into()),
+        Change::Add("m", 3.into()),
     ];
     let update = case.update("S", changes, Condition::Always);
     assert_eq!(case.engine.write(&update).await, Ok(()));
@@ -135,7 +136,7 @@ pub(super) async fn numbers_are_values_not_digits<E: Engine>(case: &Case<'_, E>)
     );
     let add = case.update(
         "S",
-        vec![Change::Add("price", 2)],
+        vec![Change::Add("price", 2.into())],
         Condition::Below("price", 2),
     );
     assert_eq!(case.engine.write(&add).await, Ok(()));
@@ -145,7 +146,7 @@ pub(super) async fn numbers_are_values_not_digits<E: Engine>(case: &Case<'_, E>)
 }
 
 pub(super) async fn update_creates_what_is_not_there<E: Engine>(case: &Case<'_, E>) {
-    let add = case.update("S", vec![Change::Add("n", 1)], Condition::Absent);
+    let add = case.update("S", vec![Change::Add("n", 1.into())], Condition::Absent);
     assert_eq!(case.engine.write(&add).await, Ok(()));
     let created = case.item(Table::Products, "S", &[("n", number(1))]);
     assert_eq!(case.get(Table::Products, "S").await, Some(created));
@@ -169,7 +170,7 @@ pub(super) async fn add_to_a_text_is_refused<E: Engine>(case: &Case<'_, E>) {
     let item = case
         .put(Table::Products, "S", &[("name", text("Bolt"))])
         .await;
-    let add = case.update("S", vec![Change::Add("name", 1)], Condition::Always);
+    let add = case.update("S", vec![Change::Add("name", 1.into())], Condition::Always);
     let alone = case.engine.write(&add).await;
     assert!(
         matches!(alone, Err(WriteError::Fault(Fault::Malformed(_)))),
@@ -177,4 +178,72 @@ pub(super) async fn add_to_a_text_is_refused<E: Engine>(case: &Case<'_, E>) {
     );
     malformed(case.engine.transact(&[add], &token()).await);
     assert_eq!(case.get(Table::Products, "S").await, Some(item));
+}
+
+/// In floats, three tenths are more than one tenth three times.
+pub(super) async fn amounts_are_added_exactly<E: Engine>(case: &Case<'_, E>) {
+    let amount = |digits: &str| digits.parse::<Decimal>().expect("an amount");
+    let add = async |digits: &str| {
+        let add = vec![Change::Add("paid", amount(digits))];
+        let add = case.update("S", add, Condition::Always);
+        assert_eq!(case.engine.write(&add).await, Ok(()), "{digits}");
+    };
+    let paid = async |digits: &str| {
+        let paid = case.item(Table::Products, "S", &[("paid", number(digits))]);
+        assert_eq!(case.get(Table::Products, "S").await, Some(paid));
+    };
+    for _ in 0..3 {
+        add("0.1").await;
+    }
+    paid("0.3").await;
+    add("-1.35").await;
+    paid("-1.05").await;
+    add("12345678901234567.06").await;
+    paid("12345678901234566.01").await;
+    add("-12345678901234567").await;
+    add("0.99").await;
+    let nothing = Condition::Is("paid", number(0));
+    let checked = case.set("S", "checked", text("x"), nothing);
+    assert_eq!(case.engine.write(&checked).await, Ok(()));
+}
+
+pub(super) async fn delete_takes_the_whole_item_away<E: Engine>(case: &Case<'_, E>) {
+    let keys = [
+        ("customer_id", text(case.key("C"))),
+        ("created_at", text("2026-01-01")),
+    ];
+    let order = case.put(Table::Orders, "O", &keys).await;
+    case.index_shows(Table::Orders, &BY_CUSTOMER, "C", &[order])
+        .await;
+    let delete = case.delete(Table::Orders, "O", Condition::Always);
+    for _ in 0..2 {
+        assert_eq!(case.engine.write(&delete).await, Ok(()));
+        assert_eq!(case.get(Table::Orders, "O").await, None);
+    }
+    case.index_shows(Table::Orders, &BY_CUSTOMER, "C", &[])
+        .await;
+    let again = case.item(Table::Orders, "O", &[]);
+    assert_eq!(
+        case.engine.write(&absent(Table::Orders, &again)).await,
+        Ok(())
+    );
+    assert_eq!(case.get(Table::Orders, "O").await, Some(again));
+}
+
+pub(super) async fn delete_restates_its_condition<E: Engine>(case: &Case<'_, E>) {
+    let open = || Condition::Is("state", text("OPEN"));
+    let shut = case
+        .put(Table::Products, "S", &[("state", text("SHUT"))])
+        .await;
+    let delete = case.delete(Table::Products, "S", open());
+    let refused = case.engine.write(&delete).await;
+    assert_eq!(refused, Err(WriteError::Condition(Some(shut.clone()))));
+    assert_eq!(case.get(Table::Products, "S").await, Some(shut));
+    let missing = case.delete(Table::Products, "missing", open());
+    let refused = case.engine.write(&missing).await;
+    assert_eq!(refused, Err(WriteError::Condition(None)));
+    let shut = Condition::Is("state", text("SHUT"));
+    let delete = case.delete(Table::Products, "S", shut);
+    assert_eq!(case.engine.write(&delete).await, Ok(()));
+    assert_eq!(case.get(Table::Products, "S").await, None);
 }

@@ -4,7 +4,9 @@ use domain::Fault;
 use payments::{Answer, Charge, Gateway, Refund, Refunded, Voidable};
 use store::Engine;
 use store::memory::MemoryEngine;
-use store::ops::{Change, Condition, Item, Key, Page, Query, TransactError, Write, WriteError};
+use store::ops::{
+    Change, Condition, Count, Item, Key, Page, Query, TransactError, Write, WriteError,
+};
 use store::schema::Table;
 
 use super::auditor::Promise;
@@ -169,6 +171,10 @@ impl Engine for SimEngine {
 
     async fn query(&self, query: &Query) -> Result<Page, Fault> {
         self.memory.query(query).await
+    }
+
+    async fn count(&self, query: &Query) -> Result<Count, Fault> {
+        self.memory.count(query).await
     }
 
     async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {

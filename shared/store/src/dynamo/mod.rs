@@ -3,24 +3,25 @@
 mod error;
 mod expression;
 mod meter;
+mod single;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
-    KeysAndAttributes, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, Select,
 };
 use domain::Fault;
 use domain::limits::ITEMS_PER_TRANSACTION;
 
 use crate::engine::Engine;
-use crate::ops::{Item, Key, Page, Query, TransactError, Write, WriteError, text};
+use crate::ops::{Count, Item, Key, Page, Query, TransactError, Write, WriteError, text};
 use crate::schema::Table;
 use error::fault;
-use expression::{Expression, statement};
+use expression::statement;
 pub use meter::{Meter, Usage};
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -55,55 +56,36 @@ impl DynamoEngine {
             .ok_or_else(unnamed)
     }
 
-    fn put(
-        &self,
-        table: Table,
-        item: &Item,
-        condition: &crate::ops::Condition,
-    ) -> Result<(Put, Expression), Fault> {
-        let expression = Expression::new(table, &[], condition);
-        let put = Put::builder()
-            .table_name(self.name(table)?)
-            .set_item(Some(attributes(item)))
-            .set_condition_expression(expression.condition.clone())
-            .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(incomplete)?;
-        Ok((put, expression))
-    }
-
-    fn transact_item(&self, write: &Write) -> Result<TransactWriteItem, Fault> {
-        match write {
-            Write::Put {
-                table,
-                item,
-                condition,
-            } => Ok(TransactWriteItem::builder()
-                .put(self.put(*table, item, condition)?.0)
-                .build()),
-            Write::Update {
-                key,
-                changes,
-                condition,
-            } => {
-                let expression = Expression::new(key.table, changes, condition);
-                let update = Update::builder()
-                    .table_name(self.name(key.table)?)
-                    .set_key(Some(key_attributes(key)))
-                    .set_update_expression(expression.update.clone())
-                    .set_condition_expression(expression.condition.clone())
-                    .set_expression_attribute_names(expression.names())
-                    .set_expression_attribute_values(expression.values())
-                    .return_values_on_condition_check_failure(
-                        ReturnValuesOnConditionCheckFailure::AllOld,
-                    )
-                    .build()
-                    .map_err(incomplete)?;
-                Ok(TransactWriteItem::builder().update(update).build())
-            }
-        }
+    /// What `query` and `count` ask alike. A range needs a sort key, and the service would not know which one was meant.
+    fn asking(&self, query: &Query) -> Result<QueryFluentBuilder, Fault> {
+        let (partition, sort) = match query.index {
+            Some(index) => (index.partition, Some(index.sort)),
+            None => (query.table.partition(), query.table.sort()),
+        };
+        let request = self
+            .client
+            .query()
+            .table_name(self.name(query.table)?)
+            .set_index_name(query.index.map(|index| index.name.to_owned()))
+            .expression_attribute_names("#p", partition)
+            .expression_attribute_values(":p", text(query.partition.clone()).into())
+            .set_limit(query.limit.and_then(|limit| i32::try_from(limit).ok()))
+            .set_exclusive_start_key(query.start.as_ref().map(attributes))
+            .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
+        let Some((from, to)) = &query.range else {
+            return Ok(request.key_condition_expression("#p = :p"));
+        };
+        let Some(sort) = sort else {
+            return Err(Fault::Malformed(format!(
+                "{} have no sort key to ask a range of",
+                query.table.name()
+            )));
+        };
+        Ok(request
+            .key_condition_expression("#p = :p AND #s BETWEEN :from AND :to")
+            .expression_attribute_names("#s", sort)
+            .expression_attribute_values(":from", text(from.clone()).into())
+            .expression_attribute_values(":to", text(to.clone()).into()))
     }
 }
 
@@ -170,59 +152,14 @@ impl Engine for DynamoEngine {
                 table,
                 item,
                 condition,
-            } => {
-                let (put, expression) = self
-                    .put(*table, item, condition)
-                    .map_err(WriteError::Fault)?;
-                let answer = self
-                    .client
-                    .put_item()
-                    .table_name(put.table_name)
-                    .set_item(Some(put.item))
-                    .set_condition_expression(put.condition_expression)
-                    .set_expression_attribute_names(expression.names())
-                    .set_expression_attribute_values(expression.values())
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-                    .send()
-                    .await
-                    .map_err(|error| match error.as_service_error() {
-                        Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed)) => {
-                            WriteError::Condition(failed.item.clone().map(Item::from))
-                        }
-                        _ => WriteError::Fault(fault(error)),
-                    })?;
-                self.meter.write(answer.consumed_capacity());
-            }
+            } => self.put_one(*table, item, condition).await,
             Write::Update {
                 key,
                 changes,
                 condition,
-            } => {
-                let expression = Expression::new(key.table, changes, condition);
-                let answer = self
-                    .client
-                    .update_item()
-                    .table_name(self.name(key.table).map_err(WriteError::Fault)?)
-                    .set_key(Some(key_attributes(key)))
-                    .set_update_expression(expression.update.clone())
-                    .set_condition_expression(expression.condition.clone())
-                    .set_expression_attribute_names(expression.names())
-                    .set_expression_attribute_values(expression.values())
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-                    .send()
-                    .await
-                    .map_err(|error| match error.as_service_error() {
-                        Some(aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                            WriteError::Condition(failed.item.clone().map(Item::from))
-                        }
-                        _ => WriteError::Fault(fault(error)),
-                    })?;
-                self.meter.write(answer.consumed_capacity());
-            }
+            } => self.update_one(key, changes, condition).await,
+            Write::Delete { key, condition } => self.delete_one(key, condition).await,
         }
-        Ok(())
     }
 
     async fn update_many(&self, updates: &[Write]) -> Result<Vec<Result<(), WriteError>>, Fault> {
@@ -312,25 +249,21 @@ impl Engine for DynamoEngine {
     }
 
     async fn query(&self, query: &Query) -> Result<Page, Fault> {
-        let partition = query
-            .index
-            .map_or(query.table.partition(), |index| index.partition);
-        let answer = self
-            .client
-            .query()
-            .table_name(self.name(query.table)?)
-            .set_index_name(query.index.map(|index| index.name.to_owned()))
-            .key_condition_expression("#p = :p")
-            .expression_attribute_names("#p", partition)
-            .expression_attribute_values(":p", text(query.partition.clone()).into())
-            .set_limit(query.limit.and_then(|limit| i32::try_from(limit).ok()))
-            .set_exclusive_start_key(query.start.as_ref().map(attributes))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await
-            .map_err(fault)?;
+        let answer = self.asking(query)?.send().await.map_err(fault)?;
         self.meter.read(answer.consumed_capacity());
         Ok(page(answer.items, answer.last_evaluated_key))
+    }
+
+    async fn count(&self, query: &Query) -> Result<Count, Fault> {
+        let request = self.asking(query)?.select(Select::Count);
+        let answer = request.send().await.map_err(fault)?;
+        self.meter.read(answer.consumed_capacity());
+        let items = u64::try_from(answer.count)
+            .map_err(|_| Fault::Corrupt(format!("a page of {} items", answer.count)))?;
+        Ok(Count {
+            items,
+            next: answer.last_evaluated_key.map(Item::from),
+        })
     }
 
     async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {

@@ -6,7 +6,7 @@ use domain::Fault;
 use domain::limits::ITEMS_PER_TRANSACTION;
 
 use super::units::size;
-use crate::ops::{Change, Item, Key, Value, Write};
+use crate::ops::{Change, Item, Key, Query, Value, Write};
 use crate::schema::{Index, Table};
 
 const ITEM_BYTES: usize = 400 * 1024;
@@ -60,6 +60,10 @@ pub fn target(write: &Write) -> Result<Key, Fault> {
         } => {
             key(target)?;
             self::changes(target.table, changes)?;
+            Ok(target.clone())
+        }
+        Write::Delete { key: target, .. } => {
+            key(target)?;
             Ok(target.clone())
         }
     }
@@ -128,6 +132,25 @@ pub fn transaction_size<'a>(items: impl Iterator<Item = &'a Item>) -> Result<(),
 pub fn index(table: Table, index: &'static Index) -> Result<(), Fault> {
     if !table.indexes().contains(index) {
         return malformed(format!("{} have no index {}", table.name(), index.name));
+    }
+    Ok(())
+}
+
+/// Both ends are keys, and in their order: the service refuses a range that is empty by its ends.
+pub fn range(query: &Query) -> Result<(), Fault> {
+    let Some((from, to)) = &query.range else {
+        return Ok(());
+    };
+    let sort = query
+        .index
+        .map_or(query.table.sort(), |index| Some(index.sort));
+    let Some(name) = sort else {
+        return malformed(format!("{} have no sort key", query.table.name()));
+    };
+    key_text(name, from, SORT_KEY_BYTES)?;
+    key_text(name, to, SORT_KEY_BYTES)?;
+    if from > to {
+        return malformed(format!("a range of {name} from {from} to {to}"));
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::engine::Engine;
-use crate::ops::{Item, Key, Page, Query, TransactError, Write, WriteError};
+use crate::ops::{Count, Item, Key, Page, Query, TransactError, Write, WriteError};
 use crate::schema::Table;
 use faults::Dice;
 pub use faults::{Faults, Injected};
@@ -66,7 +66,8 @@ impl MemoryEngine {
         self.state().holds.as_ref().map_or(0, |holds| holds.met)
     }
 
-    /// Shows every item that is written from now on, as it was and as it is, in the moment in which it is.
+    /// Shows every item that is written from now on, as it was and as it is, in the moment in which it is. What is
+    /// deleted is not shown: there is nothing that it would have become.
     pub fn watch(&self, watch: impl FnMut(&Key, Option<&Item>, &Item) + Send + 'static) {
         self.state().watch = Some(Watch(Box::new(watch)));
     }
@@ -153,6 +154,11 @@ impl Engine for MemoryEngine {
     async fn query(&self, query: &Query) -> Result<Page, Fault> {
         yield_now().await;
         self.state().query(query)
+    }
+
+    async fn count(&self, query: &Query) -> Result<Count, Fault> {
+        yield_now().await;
+        self.state().count(query)
     }
 
     async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {

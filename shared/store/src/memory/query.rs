@@ -70,13 +70,24 @@ pub fn projected(item: &Item, table: Table, index: &Index) -> Item {
     only(item, &names)
 }
 
-/// Whether the query is about this item.
+/// Whether the query is about this item: in its partition, and in its range.
 pub fn is_in(item: &Item, query: &Query) -> bool {
     let partition = query
         .index
         .map_or(query.table.partition(), |index| index.partition);
     query.index.is_none_or(|index| in_index(item, index))
         && matches!(item.get(partition), Some(Value::S(text)) if *text == query.partition)
+        && in_range(item, query)
+}
+
+fn in_range(item: &Item, query: &Query) -> bool {
+    let sort = query
+        .index
+        .map_or(query.table.sort(), |index| Some(index.sort));
+    let sort = sort.and_then(|sort| item.get(sort));
+    query.range.as_ref().is_none_or(
+        |(from, to)| matches!(sort, Some(Value::S(text)) if (from..=to).contains(&text)),
+    )
 }
 
 fn start(query: &Query) -> Result<Option<Place>, Fault> {
@@ -89,6 +100,7 @@ fn start(query: &Query) -> Result<Option<Place>, Fault> {
     if let Some(index) = query.index {
         check::index(query.table, index)?;
     }
+    check::range(query)?;
     let Some(start) = &query.start else {
         return Ok(None);
     };

@@ -17,7 +17,7 @@ use super::units::{WriteUnits, bill};
 use super::value::{normal, parse, print};
 use crate::engine::{KEYS_PER_REQUEST, UPDATES_PER_REQUEST};
 use crate::ops::{
-    Change, Item, Key, Page, Query, TransactError, Value, Verdict, Write, WriteError,
+    Change, Count, Item, Key, Page, Query, TransactError, Value, Verdict, Write, WriteError,
 };
 use crate::schema::Table;
 
@@ -51,8 +51,8 @@ pub struct Stored {
     before: Option<Item>,
 }
 
-/// What a write would leave behind, or the item on which its condition failed.
-type Prospect = Result<Item, Option<Item>>;
+/// What a write would leave behind, which is nothing where it deletes, or the item on which its condition failed.
+type Prospect = Result<Option<Item>, Option<Item>>;
 
 impl State {
     pub fn new(dice: Dice, page_size: usize) -> State {
@@ -99,6 +99,14 @@ impl State {
             .filter(|(_, stored)| stored.images().any(|image| query::is_in(image, query)));
         let seen = concerned.filter_map(|(key, stored)| Some((key, stored.seen(dice)?)));
         query::query(seen, query, *page_size)
+    }
+
+    pub fn count(&mut self, query: &Query) -> Result<Count, Fault> {
+        let page = self.query(query)?;
+        Ok(Count {
+            items: page.items.len() as u64,
+            next: page.next,
+        })
     }
 
     pub fn scan(&mut self, table: Table, start: Option<&Item>) -> Result<Page, Fault> {
@@ -187,8 +195,8 @@ impl State {
         if verdicts.iter().any(|verdict| *verdict != Verdict::Fine) {
             return Err(TransactError::Cancelled(verdicts));
         }
-        let items: Vec<Item> = prospects.into_iter().flatten().collect();
-        check::transaction_size(items.iter()).map_err(TransactError::Fault)?;
+        let items: Vec<Option<Item>> = prospects.into_iter().flatten().collect();
+        check::transaction_size(items.iter().flatten()).map_err(TransactError::Fault)?;
         let time = self
             .holds
             .as_mut()
@@ -204,7 +212,7 @@ impl State {
     /// Stores what a test wants to be there, unconditionally and without a draw.
     pub fn overwrite(&mut self, table: Table, item: &Item) -> Result<(), Fault> {
         let item = kept(table, item)?;
-        self.store(check::key_of(table, &item)?, item, 1);
+        self.store(check::key_of(table, &item)?, Some(item), 1);
         Ok(())
     }
 
@@ -238,46 +246,41 @@ impl State {
     fn prospect(&self, write: &Write) -> Result<Prospect, Fault> {
         let key = check::target(write)?;
         let found = self.item(&key);
-        Ok(match write {
-            Write::Put {
-                table,
-                item,
-                condition,
-            } => {
-                let item = kept(*table, item)?;
-                if holds(condition, found)? {
-                    Ok(item)
-                } else {
-                    Err(found.cloned())
-                }
-            }
-            Write::Update {
-                changes, condition, ..
-            } => {
-                if holds(condition, found)? {
-                    let mut item = found.cloned().unwrap_or_else(|| bare(&key));
-                    apply(changes, &mut item)?;
-                    Ok(kept(key.table, &item)?)
-                } else {
-                    Err(found.cloned())
-                }
-            }
-        })
+        let (Write::Put { condition, .. }
+        | Write::Update { condition, .. }
+        | Write::Delete { condition, .. }) = write;
+        // An item that could not be stored is refused even where the condition does not hold.
+        let put = match write {
+            Write::Put { table, item, .. } => Some(kept(*table, item)?),
+            Write::Update { .. } | Write::Delete { .. } => None,
+        };
+        if !holds(condition, found)? {
+            return Ok(Err(found.cloned()));
+        }
+        let Write::Update { changes, .. } = write else {
+            return Ok(Ok(put));
+        };
+        let mut item = found.cloned().unwrap_or_else(|| bare(&key));
+        apply(changes, &mut item)?;
+        Ok(Ok(Some(kept(key.table, &item)?)))
     }
 
     fn item(&self, key: &Key) -> Option<&Item> {
         self.stored.get(key).map(|stored| &stored.item)
     }
 
-    fn store(&mut self, key: Key, item: Item, factor: u64) {
+    fn store(&mut self, key: Key, item: Option<Item>, factor: u64) {
         let before = self.stored.remove(&key).map(|stored| stored.item);
         bill(
             &mut self.write_units,
             key.table,
             before.as_ref(),
-            Some(&item),
+            item.as_ref(),
             factor,
         );
+        let Some(item) = item else {
+            return;
+        };
         if let Some(Watch(watch)) = &mut self.watch {
             watch(&key, before.as_ref(), &item);
         }
@@ -368,7 +371,7 @@ fn apply(changes: &[Change], item: &mut Item) -> Result<(), Fault> {
                     Some(Value::N(digits)) => parse(digits)?,
                     Some(_) => return check::malformed(format!("{name} is not a number")),
                 };
-                let Some(sum) = before.checked_add((*amount).into()) else {
+                let Some(sum) = before.checked_add(*amount) else {
                     return check::malformed(format!("{name} grows too large"));
                 };
                 item.insert((*name).to_owned(), Value::N(print(sum)));

@@ -26,7 +26,10 @@ fn put(table: Table, key: &str, values: &[(&str, Value)]) -> Write {
 }
 
 fn sell(sku: &str) -> Write {
-    let changes = vec![Change::Add("sold", 1), Change::Add("available", -1)];
+    let changes = vec![
+        Change::Add("sold", 1.into()),
+        Change::Add("available", (-1).into()),
+    ];
     Write::Update {
         key: Key::new(Table::Products, sku),
         changes,
@@ -286,6 +289,7 @@ async fn what_the_service_refuses_is_malformed() {
         table: Table::Products,
         index: Some(&BY_CUSTOMER),
         partition: "C-1".to_owned(),
+        range: None,
         limit: None,
         start: None,
     };
