@@ -11,7 +11,7 @@ use files::{Body, Files, Object, Opened, RejectsFile, rejects_key};
 use intake::{End, FileError, Reader, Row, Settings, Step};
 use jiff::Timestamp;
 use store::Engine;
-use store::imports::{ImportRecord, Lease, Read, Taken};
+use store::imports::{ImportRecord, Lease, Read, Running, Taken};
 use tokio::time::Instant;
 
 use crate::Ports;
@@ -76,6 +76,14 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
             }
             ended => ended,
         }
+    }
+
+    /// All of its rows may have been settled before its end was on record; whoever entered the last one could not say so.
+    pub async fn end_if_settled(&self) -> Result<(), Fault> {
+        let object = self.object;
+        let id = ids::import_id(&object.bucket, &object.key, &object.version);
+        let store = self.ports.store;
+        store.end_import_if_settled(&id, self.now()).await
     }
 
     async fn read(&self, lease: Lease<'_>, mut record: ImportRecord) -> Result<Ended, Fault> {
@@ -215,6 +223,8 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
             reason: None,
             created_at: self.invocation.now,
             read_at: None,
+            completed_at: None,
+            running: Some(Running::Yes),
         }
     }
 }

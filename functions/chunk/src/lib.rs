@@ -78,7 +78,7 @@ async fn read<E: Engine, F: Files, B: Batches, Q: Queue>(
             started,
         };
         match messages::while_hidden(ports.arrivals, message, import.run()).await? {
-            Ended::Over => {}
+            Ended::Over => import.end_if_settled().await?,
             ended => return Ok(ended),
         }
     }

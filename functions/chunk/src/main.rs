@@ -8,11 +8,11 @@ use store::schema::Table;
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let ports = Ports {
-        store: &process.store(&[Table::Imports])?,
+        store: &process.store(&[Table::Imports, Table::Tallies])?,
         files: &S3Files {
             client: process.s3(),
         },
-        batches: &process.batches("BATCHES_QUEUE_URL")?,
+        batches: &process.outbox("BATCHES_QUEUE_URL")?,
         arrivals: &process.queue("IMPORTS_QUEUE_URL", "IMPORTS_DEAD_QUEUE_URL")?,
     };
     let intake = Settings {

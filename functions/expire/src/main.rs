@@ -6,7 +6,7 @@ use store::schema::Table;
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let store = process.store(&[Table::Orders])?;
-    let batches = process.batches("BATCHES_QUEUE_URL")?;
+    let batches = process.outbox("BATCHES_QUEUE_URL")?;
     process
         .serve(async |_: Value, at| expire::handle(&store, &batches, at).await)
         .await

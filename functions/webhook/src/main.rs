@@ -6,7 +6,7 @@ async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let store = process.store(&[Table::Orders])?;
     let keys = process.payment_key()?;
-    let batches = process.batches("BATCHES_QUEUE_URL")?;
+    let batches = process.outbox("BATCHES_QUEUE_URL")?;
     process
         .serve(async |request, at| webhook::handle(&store, &keys, &batches, request, at).await)
         .await

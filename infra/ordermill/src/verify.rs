@@ -7,13 +7,14 @@ pub mod payments;
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::journal::Change;
+use domain::journal::{Change, Entry, Outcome};
 use domain::progress::Stage;
 use domain::{Fault, Reason, Status};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use store::imports::Import;
+use store::journal::Unreadable;
 use store::orders::OrderRecord;
 use store::products::ProductRecord;
 use store::{Engine, Store};
@@ -53,8 +54,9 @@ pub struct Books {
     pub imports: Vec<Import>,
     pub orders: HashMap<String, OrderRecord>,
     pub products: BTreeMap<String, ProductRecord>,
-    /// What the journal says of each order, once for each entry that says it.
-    pub changes: Vec<Change>,
+    pub entries: Vec<Entry>,
+    /// Entries that cannot be read.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl Books {
@@ -74,7 +76,10 @@ impl Books {
             .each_product(|product| drop(books.products.insert(product.sku.clone(), product)))
             .await?;
         store
-            .each_entry(|entry| books.changes.extend(entry.changes))
+            .each_entry(|entry| match entry {
+                Ok(entry) => books.entries.push(entry),
+                Err(unreadable) => books.unreadable.push(unreadable),
+            })
             .await?;
         Ok(books)
     }
@@ -292,23 +297,55 @@ impl Books {
         check
     }
 
-    /// The journal says of every settled order once what became of it, and of no other order anything.
+    /// The journal says of every settled order once what became of it, what was refunded of it, and of no other order
+    /// anything.
     fn journal(&self) -> Check {
         let mut check = Check::new("journal");
+        for (name, fault) in &self.unreadable {
+            check.drift.push(format!("{name}: {fault}"));
+        }
         let mut told: HashMap<&str, u64> = HashMap::new();
-        for change in &self.changes {
-            *told.entry(&change.order_id).or_default() += 1;
-            let agrees = self
-                .orders
-                .get(&change.order_id)
-                .is_some_and(|order| agrees(order, change));
+        let mut refunded: HashMap<&str, Decimal> = HashMap::new();
+        let changes = self.entries.iter();
+        let changes =
+            changes.flat_map(|entry| entry.changes.iter().map(move |change| (entry, change)));
+        for (entry, change) in changes {
+            let order = self.orders.get(&change.order_id);
+            let agrees = match change.outcome() {
+                Outcome::Refunded => {
+                    *refunded.entry(&change.order_id).or_default() += change.total;
+                    order.is_some_and(|order| order.currency == change.currency)
+                }
+                Outcome::Completed | Outcome::Failed(_) => {
+                    *told.entry(&change.order_id).or_default() += 1;
+                    order.is_some_and(|order| {
+                        agrees(order, change) && order.settled_at == Some(entry.at)
+                    })
+                }
+            };
             check.expect(agrees, || {
                 format!(
-                    "{}: an entry says {:?} of {} {}, and the order does not",
-                    change.order_id, change.failure, change.total, change.currency
+                    "{}: an entry of {} says {:?} of {} {}, and the order does not",
+                    change.order_id,
+                    entry.at,
+                    change.outcome(),
+                    change.total,
+                    change.currency
                 )
             });
             check.checked += 1;
+        }
+        for order in self.orders.values() {
+            let refunded = refunded
+                .get(order.order_id.as_str())
+                .copied()
+                .unwrap_or_default();
+            check.expect(order.refunded == refunded, || {
+                format!(
+                    "{}: {} is refunded, and {refunded} in the journal",
+                    order.order_id, order.refunded
+                )
+            });
         }
         for order in self.orders.values() {
             let settled = !order.status.holds_reservation();

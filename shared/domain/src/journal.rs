@@ -31,6 +31,11 @@ pub struct Entry {
     pub changes: Vec<Change>,
 }
 
+/// The partitions that hold the entries of a day.
+pub fn partitions(day: jiff::civil::Date) -> impl Iterator<Item = String> {
+    (0..BUCKETS).map(move |bucket| format!("{day}#{bucket:02}"))
+}
+
 /// What became of one order. Names are short: an entry is billed by the kilobyte and holds dozens of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -41,12 +46,25 @@ pub struct Change {
     /// The reason of a failed order; a completed one has none.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Reason>,
+    /// The refund that this is: part of a completed order goes back.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<String>,
     #[serde(rename = "m")]
     pub currency: Currency,
+    /// What the order costs, or what is refunded of it.
     #[serde(rename = "t")]
     pub total: Decimal,
+    /// What was ordered, or what comes back of it.
     #[serde(rename = "l")]
     pub lines: Vec<(String, u32, Decimal)>,
+}
+
+/// What a change says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Completed,
+    Failed(Reason),
+    Refunded,
 }
 
 impl Change {
@@ -55,6 +73,7 @@ impl Change {
             order_id: order.order_id.clone(),
             customer_id: order.customer_id.clone(),
             failure,
+            refund_id: None,
             currency: order.currency,
             total: order.total,
             lines: order
@@ -62,6 +81,14 @@ impl Change {
                 .iter()
                 .map(|line| (line.sku.clone(), line.quantity, line.unit_price))
                 .collect(),
+        }
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        match (self.failure, &self.refund_id) {
+            (Some(reason), _) => Outcome::Failed(reason),
+            (None, Some(_)) => Outcome::Refunded,
+            (None, None) => Outcome::Completed,
         }
     }
 }
@@ -92,6 +119,32 @@ impl Entry {
             failed: failed as u64,
             duplicates: 0,
             changes,
+        }
+    }
+
+    /// The one name under which it is known everywhere.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.partition, self.entry_id)
+    }
+
+    /// An entry for a refund that succeeded. A refund succeeds once, so it names its entry.
+    pub fn refunded(
+        refund_id: &str,
+        import_id: &str,
+        change: Change,
+        at: Timestamp,
+        zone: &TimeZone,
+    ) -> Entry {
+        let entry_id = format!("refund-{refund_id}");
+        Entry {
+            partition: partition(&at.to_zoned(zone.clone()).date().to_string(), &entry_id),
+            entry_id,
+            import_id: import_id.to_owned(),
+            at,
+            completed: 0,
+            failed: 0,
+            duplicates: 0,
+            changes: vec![change],
         }
     }
 

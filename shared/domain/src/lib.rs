@@ -20,6 +20,7 @@ pub mod pricing;
 pub mod progress;
 pub mod status;
 pub mod stock;
+pub mod tally;
 
 pub use backoff::Backoff;
 pub use batch::{Batch, Charged, Open, Refused, Review};

@@ -88,6 +88,14 @@ impl Status {
 }
 
 impl Reason {
+    pub const ALL: [Reason; 5] = [
+        Reason::OutOfStock,
+        Reason::UnknownProduct,
+        Reason::NoPrice,
+        Reason::PaymentDeclined,
+        Reason::PaymentExpired,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Reason::OutOfStock => "out_of_stock",

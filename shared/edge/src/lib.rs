@@ -7,6 +7,7 @@ pub mod aws;
 pub mod batches;
 mod failure;
 pub mod messages;
+pub mod outbox;
 pub mod payments;
 pub mod resend;
 pub mod settings;
@@ -25,9 +26,9 @@ use store::dynamo::{DynamoEngine, Meter};
 use store::schema::Table;
 use tracing::Instrument;
 
-use batches::SqsBatches;
 use failure::Failure;
 use messages::SqsQueue;
+use outbox::SqsOutbox;
 
 pub type Error = lambda_runtime::Error;
 
@@ -99,9 +100,9 @@ impl Process {
         })
     }
 
-    /// The queue that batches are sent to: this variable holds its URL.
-    pub fn batches(&self, variable: &str) -> Result<SqsBatches, Fault> {
-        Ok(SqsBatches {
+    /// A queue that messages are sent to: this variable holds its URL.
+    pub fn outbox(&self, variable: &str) -> Result<SqsOutbox, Fault> {
+        Ok(SqsOutbox {
             client: self.sqs(),
             url: settings::required(variable)?,
         })

@@ -42,6 +42,19 @@ pub struct ImportRecord {
     pub created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,
+    /// When the last row was accounted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// There until the import is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Running>,
+}
+
+/// A mark by which imports that are not over are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Running {
+    Yes,
 }
 
 /// Rows of a file so far, and bytes of its text.
@@ -199,6 +212,7 @@ impl<E: Engine> Store<E> {
             Change::Set("stage", text("FAILED")),
             Change::Set("reason", text(reason)),
             Change::Set("read_at", text(now.to_string())),
+            Change::Remove("running"),
         ];
         self.as_reader(lease, changes).await
     }
@@ -232,6 +246,27 @@ impl<E: Engine> Store<E> {
                 lease.import_id
             ))),
         }
+    }
+
+    /// Every row is accounted for: said once.
+    pub(crate) async fn complete_import(
+        &self,
+        import_id: &str,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let update = Write::Update {
+            key: key(import_id),
+            changes: vec![
+                Change::Set("completed_at", text(now.to_string())),
+                Change::Remove("running"),
+            ],
+            condition: Condition::All(vec![
+                Condition::Is("stage", text("SENT")),
+                Condition::Missing("completed_at"),
+            ]),
+        };
+        let _said_before = self.write(&update).await?;
+        Ok(())
     }
 
     pub async fn import(&self, import_id: &str) -> Result<Option<Import>, Fault> {

@@ -2,14 +2,13 @@
 
 use domain::Fault;
 use domain::journal::{Change, Entry};
-use domain::progress::Progress;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::engine::Engine;
 use crate::item::{item, record};
-use crate::ops::{Condition, Item, Query, Write, text};
+use crate::ops::{Condition, Item, Key, Value, Write, text};
 use crate::retry::Store;
-use crate::schema::{BY_IMPORT, Table};
+use crate::schema::Table;
 
 /// Immutable and unique.
 pub fn append(entry: &Entry) -> Result<Write, Fault> {
@@ -27,8 +26,20 @@ pub fn append(entry: &Entry) -> Result<Write, Fault> {
     })
 }
 
-fn entry(mut item: Item) -> Result<Entry, Fault> {
-    #[derive(Serialize, Deserialize)]
+/// An entry that cannot be read: its name, and why.
+pub type Unreadable = (String, Fault);
+
+pub fn entry(item: Item) -> Result<Entry, Unreadable> {
+    let text_of = |name: &str| match item.get(name) {
+        Some(Value::S(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let name = format!("{}/{}", text_of("partition"), text_of("entry_id"));
+    read(item).map_err(|fault| (name, fault))
+}
+
+fn read(mut item: Item) -> Result<Entry, Fault> {
+    #[derive(Deserialize)]
     struct Changes {
         changes: String,
     }
@@ -43,34 +54,24 @@ fn entry(mut item: Item) -> Result<Entry, Fault> {
 }
 
 impl<E: Engine> Store<E> {
-    /// What the journal counts for an import: its rows are not the journal's to know.
-    pub async fn settled(&self, import_id: &str) -> Result<Progress, Fault> {
-        #[derive(Deserialize)]
-        struct Counts {
-            completed: u64,
-            failed: u64,
-            duplicates: u64,
-        }
-        let entries = Query {
-            table: Table::Journal,
-            index: Some(&BY_IMPORT),
-            partition: import_id.to_owned(),
-            range: None,
-            limit: None,
-            start: None,
-        };
-        let mut progress = Progress::default();
-        for item in self.query_all(entries).await? {
-            let counts: Counts = record(item)?;
-            progress.completed += counts.completed;
-            progress.failed += counts.failed;
-            progress.duplicates += counts.duplicates;
-        }
-        Ok(progress)
+    /// As it is stored: also one that cannot be read.
+    pub async fn entry(
+        &self,
+        partition: &str,
+        entry_id: &str,
+    ) -> Result<Option<Result<Entry, Unreadable>>, Fault> {
+        let key = Key::sorted(Table::Journal, partition, entry_id);
+        Ok(self.get(&key).await?.map(entry))
     }
 
-    pub async fn each_entry(&self, mut each: impl FnMut(Entry)) -> Result<(), Fault> {
-        self.scan_all(Table::Journal, |item| entry(item).map(&mut each))
-            .await
+    pub async fn each_entry(
+        &self,
+        mut each: impl FnMut(Result<Entry, Unreadable>),
+    ) -> Result<(), Fault> {
+        let read = |item| {
+            each(entry(item));
+            Ok(())
+        };
+        self.scan_all(Table::Journal, read).await
     }
 }

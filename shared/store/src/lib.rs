@@ -20,6 +20,7 @@ pub mod orders;
 pub mod pending;
 pub mod products;
 mod settlement;
+pub mod tallies;
 
 pub use engine::Engine;
 pub use retry::Store;

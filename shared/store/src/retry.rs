@@ -228,6 +228,11 @@ impl<E: Engine> Store<E> {
         }
     }
 
+    /// A number of no meaning, that the seed decides.
+    pub(crate) fn draw(&self) -> u64 {
+        self.random().u64(..)
+    }
+
     fn token(&self) -> String {
         let mut random = self.random();
         format!("{:016x}{:016x}", random.u64(..), random.u64(..))

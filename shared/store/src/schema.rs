@@ -11,6 +11,8 @@ pub enum Table {
     Journal,
     /// Messages that were put aside, whole.
     Failures,
+    /// Figures that are added up from the journal, and which of its entries they hold.
+    Tallies,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -37,12 +39,28 @@ pub const PENDING_PAYMENT: Index = Index {
     includes: &[],
 };
 
-/// The counts of an import's entries, without the entries.
-pub const BY_IMPORT: Index = Index {
-    name: "by-import",
-    partition: "import_id",
-    sort: "entry_id",
-    includes: &["completed", "failed", "duplicates"],
+/// Sparse: only an import that is not over has the attribute.
+pub const RUNNING: Index = Index {
+    name: "running",
+    partition: "running",
+    sort: "created_at",
+    includes: &[],
+};
+
+/// Customers by what they spent, products by what was spent for them; for a day, or for all time.
+pub const BOARD: Index = Index {
+    name: "board",
+    partition: "board",
+    sort: "place",
+    includes: &["orders", "units"],
+};
+
+/// Products by units.
+pub const UNITS_BOARD: Index = Index {
+    name: "units-board",
+    partition: "units_board",
+    sort: "units_place",
+    includes: &["amount"],
 };
 
 /// What a list of failures shows, without the messages.
@@ -62,7 +80,7 @@ pub const BY_QUEUE: Index = Index {
 };
 
 impl Table {
-    pub const ALL: [Table; 7] = [
+    pub const ALL: [Table; 8] = [
         Table::Orders,
         Table::Products,
         Table::Catalogs,
@@ -70,6 +88,7 @@ impl Table {
         Table::Imports,
         Table::Journal,
         Table::Failures,
+        Table::Tallies,
     ];
 
     /// The last part of the table's name, and its name in logs and reports.
@@ -82,6 +101,7 @@ impl Table {
             Table::Imports => "imports",
             Table::Journal => "journal",
             Table::Failures => "failures",
+            Table::Tallies => "tallies",
         }
     }
 
@@ -94,6 +114,7 @@ impl Table {
             Table::Imports => "import_id",
             Table::Journal => "partition",
             Table::Failures => "failure_id",
+            Table::Tallies => "pk",
         }
     }
 
@@ -101,6 +122,7 @@ impl Table {
         match self {
             Table::Journal => Some("entry_id"),
             Table::Catalogs => Some("part"),
+            Table::Tallies => Some("sk"),
             Table::Orders
             | Table::Products
             | Table::Customers
@@ -112,9 +134,10 @@ impl Table {
     pub fn indexes(self) -> &'static [Index] {
         match self {
             Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
-            Table::Journal => &[BY_IMPORT],
+            Table::Imports => &[RUNNING],
             Table::Failures => &[BY_QUEUE],
-            Table::Products | Table::Catalogs | Table::Customers | Table::Imports => &[],
+            Table::Tallies => &[BOARD, UNITS_BOARD],
+            Table::Products | Table::Catalogs | Table::Customers | Table::Journal => &[],
         }
     }
 }

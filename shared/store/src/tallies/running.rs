@@ -1,0 +1,91 @@
+//! Imports whose rows are not all settled yet, and how they come to an end.
+
+use std::collections::BTreeSet;
+
+use domain::Fault;
+use domain::journal::Entry;
+use domain::progress::{Progress, Stage};
+use domain::tally::Book;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::numbers::count;
+use crate::engine::Engine;
+use crate::item::record;
+use crate::ops::Query;
+use crate::retry::Store;
+use crate::schema::{RUNNING, Table};
+
+impl<E: Engine> Store<E> {
+    /// What became of the orders of an import: its rows are not the journal's to know.
+    pub async fn settled(&self, import_id: &str) -> Result<Progress, Fault> {
+        let progress = self.books().await?.live(Book::AllTime).import(import_id);
+        let Some(item) = self.get(&progress).await? else {
+            return Ok(Progress::default());
+        };
+        Ok(Progress {
+            completed: count(&item, "completed")?,
+            failed: count(&item, "failed")?,
+            duplicates: count(&item, "duplicates")?,
+            ..Progress::default()
+        })
+    }
+
+    /// Says of an import that all of its rows are accounted for, once they are. Two come to that: who reads the file to its
+    /// end, and who enters what became of its orders. Each looks after its own last write, so one of them sees it all.
+    pub async fn end_import_if_settled(
+        &self,
+        import_id: &str,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let Some(import) = self.import(import_id).await? else {
+            return Ok(());
+        };
+        let settled = import.record.stage == Stage::Sent && import.progress.pending() == Some(0);
+        if settled && import.record.completed_at.is_none() {
+            self.complete_import(import_id, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The imports of these entries. Where it cannot be said whether one is over, its entries are wrong, so that they come
+    /// back: they are not entered again then, but this is tried again.
+    pub(super) async fn end_imports(
+        &self,
+        entries: &[Entry],
+        now: Timestamp,
+        wrong: &mut super::enter::Wrong,
+    ) {
+        let imports: BTreeSet<&str> = entries
+            .iter()
+            .map(|entry| entry.import_id.as_str())
+            .collect();
+        for import_id in imports {
+            if let Err(fault) = self.end_import_if_settled(import_id, now).await {
+                let its = entries.iter().filter(|entry| entry.import_id == import_id);
+                wrong.extend(its.map(|entry| (entry.name(), fault.clone())));
+            }
+        }
+    }
+
+    /// The imports that are not over, the oldest first.
+    pub async fn running_imports(&self) -> Result<Vec<String>, Fault> {
+        #[derive(Deserialize)]
+        struct Running {
+            import_id: String,
+        }
+        let running = Query {
+            table: Table::Imports,
+            index: Some(&RUNNING),
+            // The one partition of the index: few imports run at a time.
+            partition: "yes".to_owned(),
+            range: None,
+            limit: None,
+            start: None,
+        };
+        let items = self.query_all(running).await?.into_iter();
+        items
+            .map(|item| Ok(record::<Running>(item)?.import_id))
+            .collect()
+    }
+}
