@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::Fault;
 use store::engine::{Engine, KEYS_PER_REQUEST};
 use store::ops::{Change, Condition, Item, Key, Write, WriteError, number, text};
-use store::schema::{BY_CUSTOMER, BY_IMPORT, PENDING_PAYMENT, Table};
+use store::schema::{BOARD, BY_CUSTOMER, PENDING_PAYMENT, Table};
 
 use super::{Case, absent, eventually};
 
@@ -92,16 +92,17 @@ pub(super) async fn an_index_is_sparse<E: Engine>(case: &Case<'_, E>) {
 
 pub(super) async fn an_index_includes<E: Engine>(case: &Case<'_, E>) {
     let shown = [
-        ("entry_id", text(case.key("entry"))),
-        ("import_id", text(case.key("I"))),
-        ("completed", number(3)),
-        ("failed", number(1)),
+        ("sk", text(case.key("USD"))),
+        ("board", text(case.key("B"))),
+        ("place", text("7")),
+        ("orders", number(3)),
+        ("units", number(1)),
     ];
     let mut values = shown.to_vec();
-    values.push(("changes", text("much")));
-    case.put(Table::Journal, "day", &values).await;
-    let expected = vec![case.item(Table::Journal, "day", &shown)];
-    case.index_shows(Table::Journal, &BY_IMPORT, "I", &expected)
+    values.push(("amount", text("much")));
+    case.put(Table::Tallies, "customer", &values).await;
+    let expected = vec![case.item(Table::Tallies, "customer", &shown)];
+    case.index_shows(Table::Tallies, &BOARD, "B", &expected)
         .await;
 }
 
