@@ -356,7 +356,7 @@ async fn measure_the_units_of_an_order() {
 }
 
 #[tokio::test]
-#[ignore = "a measurement: cargo test --release -p it measure_the_rank -- --ignored --nocapture"]
+#[ignore = "a measurement: cargo test -p it measure_the_rank -- --ignored --nocapture"]
 async fn measure_the_rank_of_a_million() {
     const CUSTOMERS: usize = 1_000_000;
     let engine = MemoryEngine::new();
