@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
 use aws_types::SdkConfig;
+use jiff::tz::TimeZone;
 use payments::SigningKey;
 use store::Store;
 use store::dynamo::{DynamoEngine, Meter};
@@ -136,6 +137,12 @@ impl Stack {
 
     pub fn find_output(&self, key: &str) -> Option<&str> {
         self.outputs.get(key).map(String::as_str)
+    }
+
+    /// The zone whose midnight ends the business day.
+    pub fn business_time_zone(&self) -> Result<TimeZone> {
+        let name = self.output("BusinessTimeZone")?;
+        TimeZone::get(name).with_context(|| format!("the business time zone of {}", self.name))
     }
 
     /// What requests to the payment gateway, and its webhooks, are signed with. Not to be shown to anybody.
