@@ -157,6 +157,12 @@ impl Stack {
         }
     }
 
+    /// The zone whose midnight ends the business day.
+    pub fn time_zone(&self) -> Result<TimeZone> {
+        let name = self.output("BusinessTimeZone")?;
+        TimeZone::get(name).with_context(|| format!("the time zone {name} of the stack"))
+    }
+
     /// Where the payment gateway says that a charge changed.
     pub fn webhook_url(&self) -> Result<String> {
         let url = self.output("WebhookUrl")?;

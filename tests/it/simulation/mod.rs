@@ -68,7 +68,9 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         if violations.is_empty() {
             // Our own recomputation has to agree with the auditor.
             let store = Store::new(memory.clone(), seed);
-            let books = ordermill::verify::Books::load(&store).await.expect("books");
+            let books = ordermill::verify::Books::load(&store, &jiff::tz::TimeZone::UTC)
+                .await
+                .expect("books");
             let mut report = books.verify(world.now());
             let ledger = book.lock().expect("the books").entries().to_vec();
             report.add(ordermill::verify::payments::check(
