@@ -139,12 +139,6 @@ impl Stack {
         self.outputs.get(key).map(String::as_str)
     }
 
-    /// The zone whose midnight ends the business day.
-    pub fn business_time_zone(&self) -> Result<TimeZone> {
-        let name = self.output("BusinessTimeZone")?;
-        TimeZone::get(name).with_context(|| format!("the business time zone of {}", self.name))
-    }
-
     /// What requests to the payment gateway, and its webhooks, are signed with. Not to be shown to anybody.
     pub async fn payment_key(&self) -> Result<SigningKey> {
         let arn = self.output("PaymentSecretArn")?;

@@ -13,7 +13,7 @@ use crate::cloud::Stack;
 use crate::output;
 
 pub async fn run(global: &Global, stack: &Stack, day: Option<Date>) -> Result<bool> {
-    let (store, zone) = (stack.store()?, stack.business_time_zone()?);
+    let (store, zone) = (stack.store()?, stack.time_zone()?);
     let scope = day.map_or(Scope::Everything, Scope::Day);
     let bar = bar()?;
     let tell = |entries| {

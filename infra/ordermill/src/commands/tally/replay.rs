@@ -13,7 +13,7 @@ use crate::cloud::Stack;
 use crate::output;
 
 pub async fn run(global: &Global, stack: &Stack, entry: &str) -> Result<bool> {
-    let (store, zone) = (stack.store()?, stack.business_time_zone()?);
+    let (store, zone) = (stack.store()?, stack.time_zone()?);
     let name = match EntryName::parse(entry) {
         Some(name) => name,
         None => find(&store, entry).await?,
