@@ -1,6 +1,7 @@
 //! `rank`: where a customer stands among all of them.
 
 use anyhow::{Result, bail};
+use domain::limits::KEY_BYTES;
 use futures::future::try_join_all;
 use serde_json::json;
 
@@ -11,7 +12,10 @@ use crate::output;
 
 pub async fn run(global: &Global, stack: &Stack, options: &Rank) -> Result<bool> {
     let (store, customer_id) = (stack.store()?, options.customer.as_str());
+    // What can be no id is nobody's.
+    let is_id = (1..=KEY_BYTES).contains(&customer_id.len());
     let currencies = match options.currency {
+        _ if !is_id => Vec::new(),
         Some(currency) => vec![currency],
         None => store.currencies().await?,
     };

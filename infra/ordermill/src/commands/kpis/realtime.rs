@@ -107,7 +107,7 @@ impl fmt::Display for Realtime {
         let revenue = revenue.map(|(currency, amount)| format!(", {amount} {currency}"));
         write!(
             f,
-            " now     {pending} rows pending in {} running imports\n         \
+            " now     {pending} rows pending, {} imports not over\n         \
              about {} batches waiting, about {} in flight\n \
              today   {} completed, {} failed{}",
             self.running_imports,
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(
             said.lines().collect::<Vec<_>>(),
             [
-                " now     120 rows pending in 2 running imports",
+                " now     120 rows pending, 2 imports not over",
                 "         about 3 batches waiting, about 1 in flight",
                 " today   14 completed, 4 failed, 5 JPY, 5.00 USD",
             ]

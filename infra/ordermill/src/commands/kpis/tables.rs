@@ -36,7 +36,7 @@ pub fn summary(sheets: &[Sheet], by: By) -> Table {
         row("units", &|of| of.total.units.to_string()),
         row("average order value", &average),
         row(customers(by), &|of| of.customers.to_string()),
-        row("refunds, count", &|of| of.total.refund_count.to_string()),
+        row("refund count", &|of| of.total.refund_count.to_string()),
         row("failed orders", &|of| of.total.failed_orders().to_string()),
     ];
     let reasons = sheets.iter().flat_map(|sheet| sheet.total.failed.keys());
@@ -131,7 +131,7 @@ mod tests {
             "net revenue 7.50",
             "average order value 3.33",
             "customer days 3",
-            "refunds, count 1",
+            "refund count 1",
             "failed orders 2",
             "out_of_stock 2",
         ] {
