@@ -5,6 +5,7 @@
 
 use domain::Fault;
 use domain::journal::Entry;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -15,6 +16,9 @@ use crate::journal;
 use crate::ops::{Condition, Key, Write};
 use crate::retry::Store;
 use crate::schema::Table;
+
+/// Requests under way that take away what is live no more.
+const DELETES_AT_ONCE: usize = 16;
 
 /// What a rebuild came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,17 +80,20 @@ impl<E: Engine> Store<E> {
             let page = self.scan(Table::Tallies, start).await?;
             // Read after the page: what has begun since then is kept.
             let books = self.books().await?;
+            let mut gone = Vec::new();
             for item in page.items {
                 let partition = string(&item, Table::Tallies.partition())?;
                 if !books.keeps(&partition) {
-                    let delete = Write::Delete {
+                    gone.push(Write::Delete {
                         key: Key::sorted(Table::Tallies, &partition, &string(&item, "sk")?),
                         condition: Condition::Always,
-                    };
-                    // Without a condition, it is gone whatever the answer.
-                    let _gone = self.write(&delete).await?;
+                    });
                 }
             }
+            let deleted = stream::iter(gone.iter().map(|delete| self.write(delete)));
+            let mut deleted = deleted.buffer_unordered(DELETES_AT_ONCE);
+            // Without a condition, each is gone whatever it was.
+            while let Some(_gone) = deleted.try_next().await? {}
             match page.next {
                 None => return Ok(()),
                 next => start = next,
