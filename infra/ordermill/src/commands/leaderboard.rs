@@ -132,7 +132,7 @@ fn document(board: Board, day: Option<Date>, shown: &Shown) -> Value {
             }),
             Board::ProductsByRevenue | Board::ProductsByUnits => json!({
                 "rank": row.rank, "product_sku": row.id, "product_name": name,
-                "total_quantity": row.units, "total_revenue": amount,
+                "total_quantity": row.units, "total_revenue": amount, "order_count": row.orders,
             }),
         }
     });
