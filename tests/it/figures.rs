@@ -21,7 +21,7 @@ use tally::{Entries, EntryName, Event};
 
 use crate::support::memory::MemoryInbox;
 use crate::support::{
-    approving, batch, drift, now, order, read, saga, stock, tally, tally_and_verify, verify,
+    TIME, approving, batch, drift, now, order, read, saga, stock, tally, tally_and_verify, verify,
 };
 
 fn usd() -> Currency {
@@ -50,7 +50,7 @@ fn entry(name: &str, orders: &[(String, String, i64)]) -> Entry {
 
 async fn enter<E: Engine>(store: &Store<E>, entries: &[Entry]) {
     let answers = store
-        .enter(entries, &TimeZone::UTC, now())
+        .enter(entries, &TimeZone::UTC, now(), TIME)
         .await
         .expect("answers");
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -245,7 +245,7 @@ async fn an_entry_that_is_too_old_is_not_believed_to_be_new() {
     let recent = entry("recent", &[("C".to_owned(), "A".to_owned(), 100)]);
     let entries = [old, recent];
     let answers = store
-        .enter(&entries, &TimeZone::UTC, now())
+        .enter(&entries, &TimeZone::UTC, now(), TIME)
         .await
         .expect("answers");
     assert!(

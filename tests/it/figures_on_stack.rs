@@ -142,7 +142,14 @@ async fn a_bad_entry_is_put_aside_and_keeps_no_other_back() {
     settled(&store, 20).await;
     for again in [7, 3] {
         let entry = &entries[again..=again];
-        let answers = store.enter(entry, &TimeZone::UTC, Timestamp::now()).await;
+        let answers = store
+            .enter(
+                entry,
+                &TimeZone::UTC,
+                Timestamp::now(),
+                Duration::from_secs(60),
+            )
+            .await;
         assert_eq!(answers.expect("answers"), [Ok(())]);
     }
     settled(&store, 20).await;

@@ -7,6 +7,8 @@
 mod event;
 mod ports;
 
+use std::time::Duration;
+
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::Fault;
@@ -14,10 +16,17 @@ use domain::journal::Entry;
 use edge::Invocation;
 use edge::messages::{self, Queue};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::{Engine, Store, journal};
 
 pub use event::Event;
-pub use ports::{Entries, EntryName};
+pub use ports::{Asked, Entries, EntryName};
+
+/// The last seconds of an invocation: what could not be entered by then is handed to the queue.
+const TO_HAND_OVER: Duration = Duration::from_secs(15);
+
+/// Between an entry's date and its arrival in the stream.
+const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// What tally needs of the outside.
 pub struct Ports<'a, E, Q, N> {
@@ -62,7 +71,7 @@ async fn stream<E: Engine, Q: Queue, N: Entries>(
     }
     let answers = ports
         .store
-        .enter(&entries, ports.zone, invocation.now)
+        .enter(&entries, ports.zone, invocation.now, time(invocation))
         .await?;
     for (entry, answer) in entries.iter().zip(answers) {
         if let Err(fault) = answer {
@@ -99,28 +108,62 @@ async fn queue<E: Engine, Q: Queue, N: Entries>(
         .map(|message| messages::hold(message, lease));
     ports.queue.hold(hidden.collect()).await?;
     let mut failed: Vec<(&SqsMessage, Fault)> = Vec::new();
+    let mut found: Vec<(&SqsMessage, Entry)> = Vec::new();
     for message in &event.records {
-        if let Err(fault) = one(ports, message, invocation).await {
-            failed.push((message, fault));
+        match asked(ports, message).await {
+            Ok(Some(entry)) => found.push((message, entry)),
+            Ok(None) => {}
+            Err(fault) => failed.push((message, fault)),
         }
     }
+    let entries: Vec<Entry> = found.iter().map(|(_, entry)| entry.clone()).collect();
+    let answers = ports
+        .store
+        .enter(&entries, ports.zone, invocation.now, time(invocation))
+        .await?;
+    let answered = found.into_iter().zip(answers);
+    failed.extend(answered.filter_map(|((message, _), answer)| Some((message, answer.err()?))));
     Ok(messages::give_back(ports.queue, failed).await)
 }
 
-async fn one<E: Engine, Q: Queue, N: Entries>(
+/// The entry that a message asks to be entered, or nothing where it asked for more than one, that are sent by themselves.
+async fn asked<E: Engine, Q: Queue, N: Entries>(
     ports: &Ports<'_, E, Q, N>,
     message: &SqsMessage,
-    invocation: Invocation,
-) -> Result<(), Fault> {
-    let name = EntryName::read(message.body.as_deref().unwrap_or_default())?;
-    let found = ports.store.entry(&name.partition, &name.entry_id).await?;
-    let Some(found) = found else {
-        return Err(Fault::Malformed(format!("the journal has no entry {name}")));
-    };
-    let entry = found.map_err(|(_, fault)| fault)?;
-    let answers = ports
-        .store
-        .enter(&[entry], ports.zone, invocation.now)
-        .await?;
-    answers.into_iter().collect()
+) -> Result<Option<Entry>, Fault> {
+    match Asked::read(message.body.as_deref().unwrap_or_default())? {
+        Asked::Entry(name) => {
+            let found = ports.store.entry(&name.partition, &name.entry_id).await?;
+            let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
+            let entry = found.ok_or_else(missing)?;
+            entry.map(Some).map_err(|(_, fault)| fault)
+        }
+        Asked::GivenUp { first, last } => {
+            // Entries are dated by the invocation that wrote them.
+            let wanted = |at| at >= first - MARGIN && at <= last + MARGIN;
+            let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+            let days = day(first).saturating_sub(1.day()).series(1.day());
+            let end = day(last).saturating_add(1.day());
+            let days = days.take_while(|day| *day <= end);
+            let names = ports.store.entries_when(days, wanted).await?;
+            tracing::warn!(
+                entries = names.len(),
+                "entries that the stream gave up are entered by name"
+            );
+            let name = |(partition, entry_id)| EntryName {
+                partition,
+                entry_id,
+            };
+            ports
+                .entries
+                .send(names.into_iter().map(name).collect())
+                .await?;
+            Ok(None)
+        }
+    }
+}
+
+/// What is handed over in the end has to be sent.
+fn time(invocation: Invocation) -> Duration {
+    invocation.remaining.saturating_sub(TO_HAND_OVER)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use domain::Fault;
 use edge::outbox::{Outgoing, SqsOutbox};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// An entry of the journal, by its key.
@@ -11,6 +12,50 @@ use serde::{Deserialize, Serialize};
 pub struct EntryName {
     pub partition: String,
     pub entry_id: String,
+}
+
+/// What a message of the queue asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    Entry(EntryName),
+    /// Records of the stream that the service gave up, for this function never answered for them: those that arrived from
+    /// then to then.
+    GivenUp {
+        first: Timestamp,
+        last: Timestamp,
+    },
+}
+
+/// In the service's own words, of which most is about where records stood in the stream.
+#[derive(Deserialize)]
+struct Undelivered {
+    #[serde(rename = "DDBStreamBatchInfo")]
+    records: Arrived,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arrived {
+    approximate_arrival_of_first_record: Timestamp,
+    approximate_arrival_of_last_record: Timestamp,
+}
+
+impl Asked {
+    pub fn read(body: &str) -> Result<Asked, Fault> {
+        if let Ok(Undelivered { records }) = serde_json::from_str(body) {
+            return Ok(Asked::GivenUp {
+                first: records.approximate_arrival_of_first_record,
+                last: records.approximate_arrival_of_last_record,
+            });
+        }
+        let name: EntryName = serde_json::from_str(body).map_err(|error| {
+            Fault::unreadable("not the name of an entry", error.line(), error.column())
+        })?;
+        match name.partition.is_empty() || name.entry_id.is_empty() {
+            true => Err(Fault::Malformed("an entry without a name".to_owned())),
+            false => Ok(Asked::Entry(name)),
+        }
+    }
 }
 
 pub trait Entries {
@@ -27,24 +72,6 @@ impl EntryName {
             partition: of(partition)?,
             entry_id: of(entry_id)?,
         })
-    }
-
-    pub fn read(body: &str) -> Result<EntryName, Fault> {
-        // What the service says of records that this function never answered for.
-        if body.contains("DDBStreamBatchInfo") {
-            return Err(Fault::Malformed(
-                "entries of the stream were given up: `ordermill verify` shows what is missing, and \
-                 `ordermill tally rebuild` adds it up anew"
-                    .to_owned(),
-            ));
-        }
-        let name: EntryName = serde_json::from_str(body).map_err(|error| {
-            Fault::unreadable("not the name of an entry", error.line(), error.column())
-        })?;
-        match name.partition.is_empty() || name.entry_id.is_empty() {
-            true => Err(Fault::Malformed("an entry without a name".to_owned())),
-            false => Ok(name),
-        }
     }
 
     pub fn body(&self) -> Result<String, Fault> {
@@ -80,7 +107,7 @@ mod tests {
         assert_eq!(name.partition, "2026-03-01#05");
         assert_eq!(name.to_string(), "2026-03-01#05/im_x-000001-finalize-3");
         let body = name.body().expect("json");
-        assert_eq!(EntryName::read(&body), Ok(name));
+        assert_eq!(Asked::read(&body), Ok(Asked::Entry(name)));
         for wrong in ["", "/", "a/", "/b", "ab"] {
             assert_eq!(EntryName::parse(wrong), None, "{wrong}");
         }
@@ -88,13 +115,29 @@ mod tests {
 
     #[test]
     fn what_names_no_entry_is_malformed() {
-        let lost = r#"{"requestContext": {}, "DDBStreamBatchInfo": {"shardId": "s"}}"#;
         let empty = r#"{"partition": "", "entry_id": "x"}"#;
-        for body in ["", "hello", "{}", empty, lost] {
+        for body in ["", "hello", "{}", empty] {
             assert!(
-                matches!(EntryName::read(body), Err(Fault::Malformed(_))),
+                matches!(Asked::read(body), Err(Fault::Malformed(_))),
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn records_that_were_given_up_are_known_by_their_time() {
+        let body = r#"{
+            "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 101},
+            "DDBStreamBatchInfo": {
+                "shardId": "shardId-00000001573689847184-864758bb",
+                "startSequenceNumber": "800000000003126276362", "endSequenceNumber": "800000000003126276362",
+                "approximateArrivalOfFirstRecord": "2026-03-01T00:13:19Z",
+                "approximateArrivalOfLastRecord": "2026-03-01T00:14:19Z", "batchSize": 1,
+                "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/journal/stream/x"
+            }
+        }"#;
+        let at = |text: &str| text.parse().expect("an instant");
+        let (first, last) = (at("2026-03-01T00:13:19Z"), at("2026-03-01T00:14:19Z"));
+        assert_eq!(Asked::read(body), Ok(Asked::GivenUp { first, last }));
     }
 }

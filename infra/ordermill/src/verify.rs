@@ -10,7 +10,7 @@ mod recount;
 use std::collections::{BTreeMap, HashMap};
 
 use domain::journal::{Change, Entry, Outcome};
-use domain::progress::Stage;
+use domain::progress::{ImportStatus, Stage};
 use domain::{Fault, Reason, Status};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -61,13 +61,13 @@ pub struct Books {
     /// Entries that cannot be read.
     pub unreadable: Vec<Unreadable>,
     pub figures: Vec<Live>,
-    /// Whose days are those of the business.
+    /// By whose days the figures are counted.
     pub zone: TimeZone,
 }
 
 impl Books {
     pub async fn load<E: Engine>(store: &Store<E>, zone: &TimeZone) -> Result<Books, Fault> {
-        let mut books = Books::of_nothing(zone);
+        let mut books = Books::of_nothing(&store.zone_of_figures(zone).await?);
         // The figures first: they are behind the journal, and never ahead of it.
         store
             .each_live_figure(|figure| books.figures.push(figure))
@@ -153,6 +153,12 @@ impl Books {
                     "{id}: {} completed, but {completed} such orders",
                     progress.completed
                 )
+            });
+            let over = import.status() == ImportStatus::Completed;
+            let said = import.record.completed_at.is_some() && import.record.running.is_none();
+            check.expect(over == said, || {
+                let (status, at) = (import.status(), import.record.completed_at);
+                format!("{id} is {status}, and its end is on record at {at:?}")
             });
             check.expect(progress.failed == failed, || {
                 format!("{id}: {} failed, but {failed} such orders", progress.failed)

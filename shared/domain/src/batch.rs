@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::ids;
-use crate::limits::{BYTES_PER_BATCH, ORDERS_PER_BATCH};
+use crate::limits::{BYTES_PER_BATCH, KEY_BYTES, ORDERS_PER_BATCH};
 use crate::order::{Contact, Order};
 use crate::status::Reason;
 
@@ -96,8 +96,10 @@ impl Batch {
     /// Whether the steps may trust this batch. Ours always pass; what else finds its way into a queue need not.
     pub fn check(&self) -> Result<(), Fault> {
         let malformed = |what: String| Err(Fault::Malformed(what));
-        if self.batch_id.is_empty() || self.import_id.is_empty() {
-            return malformed("a batch without its ids".to_owned());
+        for id in [&self.batch_id, &self.import_id] {
+            if id.is_empty() || id.len() > KEY_BYTES {
+                return malformed(format!("an id of {} bytes", id.len()));
+            }
         }
         if self.orders.is_empty() || self.orders.len() > ORDERS_PER_BATCH {
             return malformed(format!(
@@ -262,6 +264,7 @@ mod tests {
         for bad in [
             review("", "i", 1),
             review("b", "", 1),
+            review(&"b".repeat(KEY_BYTES + 1), "i", 1),
             review("b", "i", 0),
             review("b", "i", 41),
             tampered,

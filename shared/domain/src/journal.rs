@@ -33,7 +33,16 @@ pub struct Entry {
 
 /// The partitions that hold the entries of a day.
 pub fn partitions(day: jiff::civil::Date) -> impl Iterator<Item = String> {
-    (0..BUCKETS).map(move |bucket| format!("{day}#{bucket:02}"))
+    buckets(day.to_string())
+}
+
+/// The partitions that hold the entries of rows that are duplicates.
+pub fn of_duplicates() -> impl Iterator<Item = String> {
+    buckets(DUPLICATES.to_owned())
+}
+
+fn buckets(of: String) -> impl Iterator<Item = String> {
+    (0..BUCKETS).map(move |bucket| format!("{of}#{bucket:02}"))
 }
 
 /// What became of one order. Names are short: an entry is billed by the kilobyte and holds dozens of these.

@@ -41,7 +41,7 @@ pub trait Engine: Send + Sync {
         token: &str,
     ) -> impl Future<Output = Result<(), TransactError>> + Send;
 
-    /// Eventually consistent, on an index and on the table.
+    /// Strongly consistent on a table; eventually consistent on an index, as the service has it.
     fn query(&self, query: &Query) -> impl Future<Output = Result<Page, Fault>> + Send;
 
     /// How many items there are on a page, which may be larger than one that brings them: as consistent as `query`, and

@@ -1,12 +1,14 @@
 //! The journal's entries as they are kept: the changes as one compact text, for an entry is billed by the kilobyte.
 
 use domain::Fault;
-use domain::journal::{Change, Entry};
+use domain::journal::{Change, Entry, of_duplicates, partitions};
+use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::engine::Engine;
 use crate::item::{item, record};
-use crate::ops::{Condition, Item, Key, Value, Write, text};
+use crate::ops::{Condition, Item, Key, Query, Value, Write, text};
 use crate::retry::Store;
 use crate::schema::Table;
 
@@ -30,12 +32,19 @@ pub fn append(entry: &Entry) -> Result<Write, Fault> {
 pub type Unreadable = (String, Fault);
 
 pub fn entry(item: Item) -> Result<Entry, Unreadable> {
-    let text_of = |name: &str| match item.get(name) {
+    let name = format!(
+        "{}/{}",
+        text_of(&item, "partition"),
+        text_of(&item, "entry_id")
+    );
+    read(item).map_err(|fault| (name, fault))
+}
+
+fn text_of(item: &Item, name: &str) -> String {
+    match item.get(name) {
         Some(Value::S(text)) => text.clone(),
         _ => String::new(),
-    };
-    let name = format!("{}/{}", text_of("partition"), text_of("entry_id"));
-    read(item).map_err(|fault| (name, fault))
+    }
 }
 
 fn read(mut item: Item) -> Result<Entry, Fault> {
@@ -53,7 +62,39 @@ fn read(mut item: Item) -> Result<Entry, Fault> {
     })
 }
 
+/// Entries of one partition.
+pub(crate) fn of_partition(partition: String) -> Query {
+    Query {
+        table: Table::Journal,
+        index: None,
+        partition,
+        range: None,
+        limit: None,
+        start: None,
+    }
+}
+
 impl<E: Engine> Store<E> {
+    /// The keys of the entries of these days, partition and id, whose instant the caller wants; and of those that cannot
+    /// be read. Entries of duplicate rows are of no day: all of them are looked at.
+    pub async fn entries_when(
+        &self,
+        days: impl Iterator<Item = Date>,
+        wanted: impl Fn(Timestamp) -> bool,
+    ) -> Result<Vec<(String, String)>, Fault> {
+        let mut found = Vec::new();
+        for partition in days.flat_map(partitions).chain(of_duplicates()) {
+            for item in self.query_all(of_partition(partition.clone())).await? {
+                let id = text_of(&item, "entry_id");
+                if entry(item).is_ok_and(|entry| !wanted(entry.at)) {
+                    continue;
+                }
+                found.push((partition.clone(), id));
+            }
+        }
+        Ok(found)
+    }
+
     /// As it is stored: also one that cannot be read.
     pub async fn entry(
         &self,

@@ -139,13 +139,16 @@ pub async fn saga<E: Engine>(
     }
 }
 
+/// More than anything takes in memory.
+pub const TIME: std::time::Duration = std::time::Duration::from_secs(3_600);
+
 /// Enters the whole journal in the figures, as `tally` does with what the stream brings.
 pub async fn tally<E: Engine>(store: &Store<E>) {
     let mut entries = Vec::new();
     let each = |entry: Result<_, _>| entries.push(entry.expect("an entry that can be read"));
     store.each_entry(each).await.expect("the journal");
     for entries in entries.chunks(100) {
-        let answers = store.enter(entries, &TimeZone::UTC, now()).await;
+        let answers = store.enter(entries, &TimeZone::UTC, now(), TIME).await;
         let answers: Result<Vec<()>, Fault> = answers.expect("answers").into_iter().collect();
         answers.expect("entries that can be entered");
     }

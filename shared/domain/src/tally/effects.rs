@@ -79,9 +79,7 @@ impl Effects {
 
     fn take(&mut self, change: &Change) -> Result<(), Fault> {
         let currency = change.currency;
-        let total = Money::new(change.total, currency)
-            .map_err(|error| Fault::Malformed(format!("{}: {error}", change.order_id)))?
-            .amount();
+        let total = amount_of(change, change.total)?;
         let mut figures = Figures::default();
         let customer = match change.outcome() {
             Outcome::Failed(reason) => {
@@ -121,6 +119,8 @@ impl Effects {
         let mut sum = 0;
         let mut seen = BTreeSet::new();
         for (sku, units, price) in &change.lines {
+            // All of an entry is looked at before any of it counts.
+            let price = amount_of(change, *price)?;
             let amount = price
                 .checked_mul(Decimal::from(*units))
                 .ok_or_else(too_large)?;
@@ -143,6 +143,11 @@ impl Effects {
         }
         Ok(sum)
     }
+}
+
+fn amount_of(change: &Change, amount: Decimal) -> Result<Decimal, Fault> {
+    let wrong = |error| Fault::Malformed(format!("{}: {error}", change.order_id));
+    Ok(Money::new(amount, change.currency).map_err(wrong)?.amount())
 }
 
 fn minus(amount: Decimal) -> Decimal {

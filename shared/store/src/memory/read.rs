@@ -96,7 +96,7 @@ impl State {
         let found = match query.index {
             None => {
                 let items = of_partition(stored, query, start.map(|start| start.key));
-                let seen = items.filter_map(|stored| stored.seen(dice.stale()));
+                let seen = items.filter_map(|stored| stored.seen(false));
                 Found::new(seen, most, query.table, None)
             }
             Some(index) => {
@@ -109,7 +109,8 @@ impl State {
                 )
             }
         };
-        bill_read(read_units, query.table, query.index, found.bytes, EVENTUAL);
+        let units = query.index.map_or(CONSISTENT, |_| EVENTUAL);
+        bill_read(read_units, query.table, query.index, found.bytes, units);
         Ok(found)
     }
 }

@@ -1,6 +1,7 @@
 //! Enters entries of the journal: each part once, in one transaction with the claim that says so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::Fault;
 use domain::journal::Entry;
@@ -9,6 +10,7 @@ use domain::tally::{Book, Deltas, Effects, Part, Piece, cut, pack};
 use futures::future::join_all;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::books::Building;
 use super::keys::Target;
@@ -24,10 +26,37 @@ use domain::limits::ITEMS_PER_TRANSACTION;
 const AT_ONCE: usize = 4;
 
 /// Refusals of one transaction until its figures hold still: each brings fresh ones.
-const REFUSALS: usize = 24;
+const REFUSALS: u32 = 24;
+
+/// After the second refusal, and so much longer after each: drawn, up to this.
+const PAUSE_MS: u64 = 5;
 
 /// An entry of this age is not entered any more: soon nothing would tell that it was before.
 const OLDEST: SignedDuration = SignedDuration::from_hours((CLAIM_DAYS - 1) * 24);
+
+/// When entries are entered, and for how long that may go on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    now: Timestamp,
+    begun: Instant,
+    time: Duration,
+}
+
+impl Turn {
+    pub fn new(now: Timestamp, time: Duration) -> Turn {
+        let begun = Instant::now();
+        Turn { now, begun, time }
+    }
+
+    pub fn now(self) -> Timestamp {
+        self.now + self.begun.elapsed()
+    }
+
+    pub fn is_over(self) -> Option<Fault> {
+        let over = self.begun.elapsed() >= self.time;
+        over.then(|| Fault::Transient("the time is up".to_owned()))
+    }
+}
 
 /// Pieces of one book that go into one transaction, if that turns out to be possible.
 type Group = Vec<Piece>;
@@ -40,24 +69,36 @@ impl<E: Engine> Store<E> {
     /// One answer for each entry, in their sequence: one that fails keeps none of the others back.
     ///
     /// When an import has nothing pending any more, everything that its orders add to the figures is entered.
+    ///
+    /// The zone is that of the business, for whom nothing was ever entered; else the days are those of the figures. What
+    /// cannot be begun in this time is `Transient`.
     pub async fn enter(
         &self,
         entries: &[Entry],
         zone: &TimeZone,
         now: Timestamp,
+        time: Duration,
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
-        let books = self.books().await?;
+        let turn = Turn::new(now, time);
+        let books = self.books_in(zone, now).await?;
         let mut wrong = Wrong::new();
         if let Some(building) = books.building() {
-            wrong = self.enter_beside(building, entries, zone, now).await;
+            wrong = self.enter_beside(building, entries, turn).await?;
         }
-        let (old, recent): (Vec<&Entry>, Vec<&Entry>) = entries
+        let old = entries
             .iter()
-            .partition(|entry| now.duration_since(entry.at) > OLDEST);
-        wrong.extend(old.into_iter().map(|entry| (entry.name(), too_old(entry))));
+            .filter(|entry| now.duration_since(entry.at) > OLDEST);
+        wrong.extend(old.map(|entry| (entry.name(), too_old(entry))));
+        // What is missing beside must not be live: what says that an import is over would be swapped away.
+        let open = entries
+            .iter()
+            .filter(|entry| !wrong.contains_key(&entry.name()));
         let live = |book| Some(books.live(book));
-        wrong.extend(self.enter_in(live, recent, zone, now).await);
-        self.end_imports(entries, now, &mut wrong).await;
+        let more = self
+            .enter_in(live, open.collect(), &books.zone()?, turn)
+            .await;
+        wrong.extend(more);
+        self.end_imports(entries, turn, &mut wrong).await;
         let answer = |entry: &Entry| wrong.get(&entry.name()).cloned().map_or(Ok(()), Err);
         Ok(entries.iter().map(answer).collect())
     }
@@ -67,12 +108,11 @@ impl<E: Engine> Store<E> {
         &self,
         building: &Building,
         entries: &[Entry],
-        zone: &TimeZone,
-        now: Timestamp,
-    ) -> Wrong {
+        turn: Turn,
+    ) -> Result<Wrong, Fault> {
         let beside = |book| building.target(book);
-        self.enter_in(beside, entries.iter().collect(), zone, now)
-            .await
+        let (entries, zone) = (entries.iter().collect(), building.zone()?);
+        Ok(self.enter_in(beside, entries, &zone, turn).await)
     }
 
     async fn enter_in(
@@ -80,7 +120,7 @@ impl<E: Engine> Store<E> {
         target: impl Fn(Book) -> Option<Target>,
         entries: Vec<&Entry>,
         zone: &TimeZone,
-        now: Timestamp,
+        turn: Turn,
     ) -> Wrong {
         let mut wrong = Wrong::new();
         // By name, for a stream may deliver an entry twice at once.
@@ -106,7 +146,7 @@ impl<E: Engine> Store<E> {
             let sequences = sequences(groups, &wrong);
             let entered = sequences.into_iter().zip(0..).map(|(groups, shard)| {
                 let shard = ((first_shard + shard) % u64::from(COUNT_SHARDS)) as u8;
-                self.enter_groups(&target, groups, shard, now)
+                self.enter_groups(&target, groups, shard, turn)
             });
             for more in join_all(entered).await {
                 wrong.extend(more);
@@ -121,22 +161,30 @@ impl<E: Engine> Store<E> {
         target: impl Fn(Book) -> Option<Target>,
         groups: Vec<Group>,
         shard: u8,
-        now: Timestamp,
+        turn: Turn,
     ) -> Wrong {
         let mut wrong = Wrong::new();
         let mut open = groups;
         open.reverse();
+        let mut in_vain = None;
         while let Some(mut group) = open.pop() {
+            // What cannot be had now is not waited for again and again: the entries come back.
+            if let Some(fault) = in_vain.clone().or(turn.is_over()) {
+                wrong.extend(group.into_iter().map(|piece| (piece.entry, fault.clone())));
+                continue;
+            }
             let Some(target) = group.first().and_then(|piece| target(piece.book)) else {
                 continue;
             };
-            match self.enter_together(target, &mut group, shard, now).await {
+            match self.enter_together(target, &mut group, shard, turn).await {
                 Ok(Entered::All) => {}
                 Ok(Entered::TooMuch) => {
                     let rest = group.split_off(group.len() / 2);
                     open.extend([rest, group]);
                 }
                 Err(fault) if group.len() == 1 || matches!(fault, Fault::Transient(_)) => {
+                    in_vain =
+                        Some(fault.clone()).filter(|fault| matches!(fault, Fault::Transient(_)));
                     wrong.extend(group.into_iter().map(|piece| (piece.entry, fault.clone())));
                 }
                 // One of them, or what it is about, is broken: the others go on without it.
@@ -152,14 +200,22 @@ impl<E: Engine> Store<E> {
         target: Target,
         group: &mut Group,
         shard: u8,
-        now: Timestamp,
+        turn: Turn,
     ) -> Result<Entered, Fault> {
         let mut known = self.known(target, group).await?;
-        for _ in 0..REFUSALS {
+        for refusals in 0..REFUSALS {
             if group.is_empty() {
                 return Ok(Entered::All);
             }
-            let plan = Plan::of(target, group, &known, shard, now)?;
+            if refusals > 1 {
+                // Somebody writes the same, as fast as we do.
+                let pause = self.draw() % (u64::from(refusals) * PAUSE_MS);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            if let Some(fault) = turn.is_over() {
+                return Err(fault);
+            }
+            let plan = Plan::of(target, group, &known, shard, turn.now)?;
             if plan.writes.len() > ITEMS_PER_TRANSACTION && group.len() > 1 {
                 return Ok(Entered::TooMuch);
             }

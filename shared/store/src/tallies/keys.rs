@@ -58,12 +58,13 @@ impl Target {
         self.key(&format!("product#{}", subject.id), subject.currency.code())
     }
 
-    pub fn ranks(self) -> String {
-        format!("{}#ranks", self.prefix())
+    /// A copy of the pages of ranks. Pages are large, and written often: each copy is a partition of its own.
+    pub fn ranks(self, shard: u8) -> String {
+        format!("{}#ranks#{shard}", self.prefix())
     }
 
     pub fn page(self, currency: Currency, page: u8, shard: u8) -> Key {
-        self.key("ranks", &format!("{currency}#{page:02}#{shard}"))
+        self.key(&format!("ranks#{shard}"), &format!("{currency}#{page:02}"))
     }
 
     /// The partition of a board that a subject is in.

@@ -4,8 +4,9 @@
 //! buckets of one number of digits, and there are a few copies of it. A rank is one more than all that the buckets above
 //! count, and those of the same bucket that are on the board above; where the bucket holds nobody else, nothing more is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use domain::tally::parts::COUNT_SHARDS;
 use domain::tally::{Book, Bucket, Score, Subject};
 use domain::{Currency, Fault};
 use futures::future::try_join_all;
@@ -69,9 +70,12 @@ impl<E: Engine> Store<E> {
         target: Target,
         currency: Currency,
     ) -> Result<BTreeMap<Bucket, i64>, Fault> {
-        let query = of_ranks(target, pages(currency), None);
+        let copies = (0..COUNT_SHARDS).map(|shard| {
+            let query = of_ranks(target, shard, pages(currency), None);
+            self.query_all(query)
+        });
         let mut buckets: BTreeMap<Bucket, i64> = BTreeMap::new();
-        for page in self.query_all(query).await? {
+        for page in try_join_all(copies).await?.into_iter().flatten() {
             let (number, counts) = page_of(&page)?;
             for (slot, count) in counts {
                 *buckets.entry(Bucket { page: number, slot }).or_default() += count;
@@ -101,26 +105,35 @@ impl<E: Engine> Store<E> {
     /// Those in which anybody ever bought something.
     pub async fn currencies(&self) -> Result<Vec<Currency>, Fault> {
         let target = self.books().await?.live(Book::AllTime);
-        let mut currencies: Vec<Currency> = Vec::new();
+        let copies = (0..COUNT_SHARDS).map(|shard| self.currencies_of(target, shard));
+        let found: BTreeSet<String> = try_join_all(copies).await?.into_iter().flatten().collect();
+        let unreadable = |code: &str| Fault::Corrupt(format!("{code} is no currency"));
+        let currencies = found
+            .iter()
+            .map(|code| code.parse().map_err(|_| unreadable(code)));
+        currencies.collect()
+    }
+
+    /// From one to the next, without reading what is in between.
+    async fn currencies_of(&self, target: Target, shard: u8) -> Result<BTreeSet<String>, Fault> {
+        let mut codes: BTreeSet<String> = BTreeSet::new();
         loop {
-            let last = currencies.last().map(|currency| currency.code());
-            let query = of_ranks(target, after_pages(last), Some(1));
+            let range = after_pages(codes.last().map(String::as_str));
+            let query = of_ranks(target, shard, range, Some(1));
             let Some(item) = self.query(&query).await?.items.pop() else {
-                return Ok(currencies);
+                return Ok(codes);
             };
-            let code = string(&item, "sk")?;
-            let code = code.split('#').next().unwrap_or_default();
-            let unreadable = |_| Fault::Corrupt(format!("{code} is no currency"));
-            currencies.push(code.parse().map_err(unreadable)?);
+            let sort = string(&item, "sk")?;
+            codes.extend(sort.split('#').next().map(str::to_owned));
         }
     }
 }
 
-fn of_ranks(target: Target, range: (String, String), limit: Option<u32>) -> Query {
+fn of_ranks(target: Target, shard: u8, range: (String, String), limit: Option<u32>) -> Query {
     Query {
         table: Table::Tallies,
         index: None,
-        partition: target.ranks(),
+        partition: target.ranks(shard),
         range: Some(range),
         limit,
         start: None,

@@ -9,6 +9,7 @@ use domain::tally::Book;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::enter::{Turn, Wrong};
 use super::numbers::count;
 use crate::engine::Engine;
 use crate::item::record;
@@ -50,18 +51,17 @@ impl<E: Engine> Store<E> {
 
     /// The imports of these entries. Where it cannot be said whether one is over, its entries are wrong, so that they come
     /// back: they are not entered again then, but this is tried again.
-    pub(super) async fn end_imports(
-        &self,
-        entries: &[Entry],
-        now: Timestamp,
-        wrong: &mut super::enter::Wrong,
-    ) {
+    pub(super) async fn end_imports(&self, entries: &[Entry], turn: Turn, wrong: &mut Wrong) {
         let imports: BTreeSet<&str> = entries
             .iter()
             .map(|entry| entry.import_id.as_str())
             .collect();
         for import_id in imports {
-            if let Err(fault) = self.end_import_if_settled(import_id, now).await {
+            let ended = match turn.is_over() {
+                Some(fault) => Err(fault),
+                None => self.end_import_if_settled(import_id, turn.now()).await,
+            };
+            if let Err(fault) = ended {
                 let its = entries.iter().filter(|entry| entry.import_id == import_id);
                 wrong.extend(its.map(|entry| (entry.name(), fault.clone())));
             }

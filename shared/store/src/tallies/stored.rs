@@ -10,7 +10,7 @@ use super::numbers::{count, decimal, signed, string};
 use crate::engine::Engine;
 use crate::ops::{Condition, Item, Key, Value, Write, number, text};
 use crate::retry::Store;
-use crate::schema::{BOARD, Table, UNITS_BOARD};
+use crate::schema::{BOARD, Index, Table, UNITS_BOARD};
 
 const VERSION: &str = "v";
 
@@ -41,12 +41,15 @@ pub enum Live {
         book: Book,
         subject: Subject,
         stored: StoredCustomer,
+        /// Whether it is on the board where its customer is looked for.
+        on_board: bool,
         place: Option<String>,
     },
     Product {
         book: Book,
         subject: Subject,
         stored: StoredProduct,
+        on_board: bool,
         places: [Option<String>; 2],
     },
 }
@@ -163,10 +166,11 @@ impl<E: Engine> Store<E> {
                 Some(Err(_)) => Book::AllTime,
                 None => return Ok(()),
             };
-            let is_live = generation == Some(books.live(book).generation.to_string().as_str());
+            let target = books.live(book);
+            let is_live = generation == Some(target.generation.to_string().as_str());
             let kind = parts.next().unwrap_or_default();
             if is_live && kind != "claim" {
-                each(read(book, kind, &partition, &item)?);
+                each(read(target, kind, &partition, &item)?);
             }
             Ok(())
         };
@@ -174,7 +178,8 @@ impl<E: Engine> Store<E> {
     }
 }
 
-fn read(book: Book, kind: &str, partition: &str, item: &Item) -> Result<Live, Fault> {
+fn read(target: Target, kind: &str, partition: &str, item: &Item) -> Result<Live, Fault> {
+    let book = target.book;
     let sort = string(item, "sk")?;
     let unreadable = || Fault::Corrupt(format!("{partition} {sort} is no figure"));
     let subject = || {
@@ -184,17 +189,23 @@ fn read(book: Book, kind: &str, partition: &str, item: &Item) -> Result<Live, Fa
         })
     };
     let place = |name: &str| string(item, name).ok();
+    let is_on = |index: &Index, board: &str| {
+        let belongs = target.board_of(board, &subject()?);
+        Ok::<_, Fault>(place(index.partition) == Some(belongs))
+    };
     Ok(match kind {
         "customer" => Live::Customer {
             book,
             subject: subject()?,
             stored: StoredCustomer::read(item)?,
+            on_board: is_on(&BOARD, CUSTOMERS)?,
             place: place(BOARD.sort),
         },
         "product" => Live::Product {
             book,
             subject: subject()?,
             stored: StoredProduct::read(item)?,
+            on_board: is_on(&BOARD, PRODUCTS)? && is_on(&UNITS_BOARD, UNITS)?,
             places: [place(BOARD.sort), place(UNITS_BOARD.sort)],
         },
         _ => {

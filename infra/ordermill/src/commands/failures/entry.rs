@@ -5,7 +5,7 @@ use domain::journal::Entry;
 use serde_json::{Value, json};
 use store::failures::FailureRecord;
 use store::{Engine, Store};
-use tally::EntryName;
+use tally::{Asked, EntryName};
 
 use crate::output;
 
@@ -17,10 +17,10 @@ pub struct Named {
 
 /// Nothing, where the message is not of that queue, or names no entry.
 pub async fn of<E: Engine>(store: &Store<E>, failure: &FailureRecord) -> Option<Named> {
-    let is_entry = failure.listed.queue == "entries";
-    let name = EntryName::read(&failure.payload)
-        .ok()
-        .filter(|_| is_entry)?;
+    let asked = Asked::read(&failure.payload).ok();
+    let Some(Asked::Entry(name)) = asked.filter(|_| failure.listed.queue == "entries") else {
+        return None;
+    };
     let found = match store.entry(&name.partition, &name.entry_id).await {
         Ok(None) => Ok(None),
         Ok(Some(Ok(entry))) => Ok(Some(entry)),

@@ -30,7 +30,8 @@ const AT_ONCE: usize = 8;
 type Day = (Date, BTreeMap<Currency, DayFigures>);
 
 pub async fn run(global: &Global, stack: &Stack, options: &Kpis) -> Result<bool> {
-    let (store, zone) = (stack.store()?, stack.time_zone()?);
+    let store = stack.store()?;
+    let zone = store.zone_of_figures(&stack.time_zone()?).await?;
     let period = options.period(Timestamp::now().to_zoned(zone.clone()).date());
     let days = days(&store, period).await?;
     let realtime = match (options.is_about_today(), days.first()) {

@@ -1,5 +1,7 @@
 //! `tally replay`: enters one entry of the journal in the figures, if it is missing there.
 
+use std::time::Duration;
+
 use ::tally::EntryName;
 use anyhow::{Result, bail};
 use domain::Fault;
@@ -11,6 +13,9 @@ use store::{Engine, Store};
 use crate::cli::Global;
 use crate::cloud::Stack;
 use crate::output;
+
+/// What is not done by then will not be.
+const TIME: Duration = Duration::from_secs(60);
 
 pub async fn run(global: &Global, stack: &Stack, entry: &str) -> Result<bool> {
     let (store, zone) = (stack.store()?, stack.time_zone()?);
@@ -50,7 +55,7 @@ async fn enter<E: Engine>(
         Ok(entry) => entry,
         Err((_, fault)) => return Ok(Err(fault)),
     };
-    let answers = store.enter(&[entry], zone, Timestamp::now()).await?;
+    let answers = store.enter(&[entry], zone, Timestamp::now(), TIME).await?;
     Ok(answers.into_iter().collect())
 }
 
