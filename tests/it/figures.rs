@@ -1,10 +1,10 @@
-//! Figures in memory: what they cost, that `verify` sees each that is wrong, that a rebuild mends it, and what becomes of
+//! Figures in memory: that `verify` sees each that is wrong, that a rebuild mends it, and what becomes of
 //! entries that cannot be entered.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use domain::journal::{Change, Entry};
 use domain::tally::Book;
 use domain::{Currency, Fault};
@@ -24,12 +24,12 @@ use crate::support::{
     TIME, approving, batch, drift, now, order, read, saga, stock, tally, tally_and_verify, verify,
 };
 
-fn usd() -> Currency {
+pub fn usd() -> Currency {
     "USD".parse().expect("a currency")
 }
 
 /// An entry of orders of one unit each: customer, product, and what it costs in cents.
-fn entry(name: &str, orders: &[(String, String, i64)]) -> Entry {
+pub fn entry(name: &str, orders: &[(String, String, i64)]) -> Entry {
     let changes = orders.iter().zip(1..).map(|((customer, sku, cents), row)| {
         let mut order = order(row, &format!("{name}-{row}"), &[(sku, 1)]);
         order.customer_id = customer.clone();
@@ -48,7 +48,7 @@ fn entry(name: &str, orders: &[(String, String, i64)]) -> Entry {
     )
 }
 
-async fn enter<E: Engine>(store: &Store<E>, entries: &[Entry]) {
+pub async fn enter<E: Engine>(store: &Store<E>, entries: &[Entry]) {
     let answers = store
         .enter(entries, &TimeZone::UTC, now(), TIME)
         .await
@@ -305,105 +305,119 @@ async fn boards_and_ranks_share_places_and_follow_refunds_at_once() {
     assert_eq!(store.currencies().await, Ok(vec![usd()]));
 }
 
-/// Batches of forty orders, of so many customers each, that are nobody else's; products are a handful, as chunk sorts them.
-fn batches(entries: usize, customers: usize) -> Vec<Entry> {
-    let of = |number: usize| {
-        let orders: Vec<(String, String, i64)> = (0..40)
-            .map(|row| {
-                let customer = format!("C-{}", number * customers + row % customers);
-                let sku = format!("S-{}", (number * 4 + row / 10) % 100);
-                (
-                    customer,
-                    sku,
-                    1_000 + (number * 7 + row * 131) as i64 % 90_000,
-                )
-            })
-            .collect();
-        entry(&format!("im_f-{number:06}"), &orders)
+/// The queue's message, as often as it is delivered.
+fn message(body: &str) -> Event {
+    let mut message = SqsMessage::default();
+    message.message_id = Some("m-1".to_owned());
+    message.body = Some(body.to_owned());
+    let mut event = SqsEvent::default();
+    event.records = vec![message];
+    Event::Entries(event)
+}
+
+#[tokio::test]
+async fn records_that_the_stream_gave_up_are_found_again() {
+    let store = Store::new(MemoryEngine::new(), 1);
+    let (queue, sent) = (MemoryInbox::default(), Sent::default());
+    let zone = TimeZone::UTC;
+    let ports = tally::Ports {
+        store: &store,
+        queue: &queue,
+        entries: &sent,
+        zone: &zone,
     };
-    (0..entries).map(of).collect()
-}
-
-#[tokio::test]
-#[ignore = "a measurement: cargo test -p it measure_the_units -- --ignored --nocapture"]
-async fn measure_the_units_of_an_order() {
-    println!(
-        "| customers in a batch | entries in an invocation | written: tallies | board | units-board | read | transactions in 1,000 orders |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    for customers in [1, 10, 40] {
-        for together in [1, 10, 100] {
-            let engine = MemoryEngine::new();
-            let store = Store::new(engine.clone(), 1);
-            let entries = batches(100, customers);
-            for entries in entries.chunks(together) {
-                enter(&store, entries).await;
-            }
-            let orders = 4_000.0;
-            let written = engine.write_units();
-            let each = |name: &str| written.get(name).copied().unwrap_or_default() as f64 / orders;
-            let read: f64 = engine.read_units().values().sum();
-            println!(
-                "| {customers} | {together} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} |",
-                each("tallies"),
-                each("tallies/board"),
-                each("tallies/units-board"),
-                read / orders,
-                engine.transactions() as f64 / 4.0
-            );
-        }
+    let mut long_ago = entry("long-ago", &[("C".to_owned(), "A".to_owned(), 100)]);
+    long_ago.at = now() - SignedDuration::from_hours(30);
+    let lost = entry("lost", &[("C".to_owned(), "A".to_owned(), 100)]);
+    let duplicate = Entry::duplicate("im_f", &order(7, "O", &[("A", 1)]), now());
+    for entry in [&long_ago, &lost, &duplicate] {
+        let put = journal::append(entry).expect("an entry");
+        store.engine().write(&put).await.expect("written");
     }
+    let given_up = r#"{"DDBStreamBatchInfo": {
+        "approximateArrivalOfFirstRecord": "2026-03-01T12:00:01Z",
+        "approximateArrivalOfLastRecord": "2026-03-01T12:00:03Z"}}"#;
+    let response = tally::handle(&ports, message(given_up), at()).await;
+    assert!(response.expect("an answer").batch_item_failures.is_empty());
+    let names = std::mem::take(&mut *sent.0.lock().expect("a lock"));
+    let found: Vec<String> = names.iter().map(EntryName::to_string).collect();
+    assert_eq!(found, [lost.name(), duplicate.name()]);
+    for name in names {
+        let body = name.body().expect("json");
+        tally::handle(&ports, message(&body), at())
+            .await
+            .expect("an answer");
+    }
+    let settled = store.settled("im_f").await.expect("an answer");
+    assert_eq!((settled.completed, settled.duplicates), (1, 1));
 }
 
 #[tokio::test]
-#[ignore = "a measurement: cargo test -p it measure_the_rank -- --ignored --nocapture"]
-async fn measure_the_rank_of_a_million() {
-    const CUSTOMERS: usize = 1_000_000;
+async fn figures_keep_their_days_until_everything_is_built_anew() {
+    let store = Store::new(MemoryEngine::new(), 1);
+    let berlin = TimeZone::get("Europe/Berlin").expect("a bundled zone");
+    let mut late = entry("late", &[("C".to_owned(), "A".to_owned(), 100)]);
+    late.at = "2026-03-01T23:30:00Z".parse().expect("an instant");
+    let put = journal::append(&late).expect("an entry");
+    store.engine().write(&put).await.expect("written");
+    let orders = async || {
+        let mut orders = Vec::new();
+        for day in ["2026-03-01", "2026-03-02"] {
+            let day = store.day(day.parse().expect("a day")).await.expect("a day");
+            let totals = day.values().map(|day| day.total().expect("a sum").orders);
+            orders.push(totals.sum::<u64>());
+        }
+        orders
+    };
+    for zone in [&TimeZone::UTC, &berlin] {
+        let answers = store
+            .enter(std::slice::from_ref(&late), zone, late.at, TIME)
+            .await;
+        assert_eq!(answers.expect("answers"), [Ok(())]);
+        assert_eq!(orders().await, [1, 0]);
+    }
+    let day = Scope::Day("2026-03-01".parse().expect("a day"));
+    for (scope, expected) in [(day, [1, 0]), (Scope::Everything, [0, 1])] {
+        store
+            .rebuild(scope, &berlin, || late.at, |_| {})
+            .await
+            .expect("rebuilt");
+        assert_eq!(orders().await, expected, "{scope:?}");
+    }
+    assert_eq!(store.zone_of_figures(&TimeZone::UTC).await, Ok(berlin));
+}
+
+#[tokio::test]
+async fn what_somebody_died_over_is_not_built_for_ever() {
     let engine = MemoryEngine::new();
     let store = Store::new(engine.clone(), 1);
-    let mut random = fastrand::Rng::with_seed(1);
-    let mut spent: Vec<(i64, String)> = Vec::with_capacity(CUSTOMERS);
-    for number in 0..CUSTOMERS / 40 {
-        let orders: Vec<(String, String, i64)> = (0..40)
-            .map(|row| {
-                // From one to ten thousand dollars, as many in each order of magnitude.
-                let cents = 10_f64.powf(2.0 + 4.0 * random.f64()) as i64;
-                let customer = format!("C-{:07}", number * 40 + row);
-                spent.push((cents, customer.clone()));
-                (customer, "S".to_owned(), cents)
-            })
-            .collect();
-        enter(&store, &[entry(&format!("im_f-{number:06}"), &orders)]).await;
+    let one = |name: &str| [entry(name, &[("C".to_owned(), "A".to_owned(), 100)])];
+    enter(&store, &one("before")).await;
+    let steps = async {
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let zone = TimeZone::UTC;
+    tokio::select! {
+        biased;
+        rebuilt = store.rebuild(Scope::Everything, &zone, now, |_| {}) => panic!("{rebuilt:?}"),
+        () = steps => {}
     }
-    spent.sort_by(|one, other| other.cmp(one));
-    println!("| customer | rank | requests' read units | time |");
-    println!("|---|---|---|---|");
-    for place in [0, 999, CUSTOMERS / 2, CUSTOMERS - 1] {
-        let (cents, customer) = &spent[place];
-        let before: f64 = engine.read_units().values().sum();
-        let started = Instant::now();
-        let rank = store
-            .rank(customer, usd())
-            .await
-            .expect("an answer")
-            .expect("a rank");
-        let time = started.elapsed();
-        let units = engine.read_units().values().sum::<f64>() - before;
-        let expected = spent.partition_point(|(other, _)| other > cents) as u64 + 1;
-        assert_eq!((rank.rank, rank.of), (expected, CUSTOMERS as u64));
-        println!("| {} | {} | {units} | {time:.1?} |", place + 1, rank.rank);
-    }
-    let started = Instant::now();
-    let before = engine.read_units();
-    let board = store
-        .board(Board::Customers, Book::AllTime, usd(), 10)
-        .await
-        .expect("a board");
-    let after: BTreeMap<String, f64> = engine.read_units();
-    let units = after.values().sum::<f64>() - before.values().sum::<f64>();
-    assert_eq!(board[0].amount, Decimal::new(spent[0].0, 2));
-    println!(
-        "the first ten: {units} read units, {:.1?}",
-        started.elapsed()
-    );
+    let beside = || {
+        let items = engine.items(Table::Tallies);
+        let of_two =
+            |item: &&Item| matches!(item.get("pk"), Some(Value::S(key)) if key.starts_with("2#"));
+        items.iter().filter(of_two).count()
+    };
+    enter(&store, &one("meanwhile")).await;
+    let so_far = beside();
+    assert!(so_far > 0, "nothing was being built");
+    let later = now() + SignedDuration::from_mins(16);
+    let answers = store
+        .enter(&one("later"), &TimeZone::UTC, later, TIME)
+        .await;
+    assert_eq!(answers.expect("answers"), [Ok(())]);
+    assert_eq!(beside(), so_far);
+    assert_eq!(store.settled("im_f").await.expect("an answer").completed, 3);
 }

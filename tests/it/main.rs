@@ -8,6 +8,7 @@ mod events;
 mod failures;
 mod failures_on_stack;
 mod figures;
+mod figures_measured;
 mod figures_on_stack;
 mod gateway;
 mod house;
