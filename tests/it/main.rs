@@ -18,6 +18,7 @@ mod on_stack;
 mod openapi;
 mod payments;
 mod pricing;
+mod refunds;
 mod saga;
 mod shapes;
 mod simulation;

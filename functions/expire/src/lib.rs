@@ -1,7 +1,10 @@
 //! Every minute: orders whose payment is pending for too long go through the saga again, which asks the gateway and
-//! settles them.
+//! settles them; and refunds that are open for too long are sent once more.
 //!
-//! Decides nothing about an order, and asks no gateway. It only sends the message that lives until they are settled.
+//! Decides nothing about an order or a refund, and asks no gateway. It only sends the message that lives until they are
+//! settled.
+
+pub mod refunds;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,17 +13,17 @@ use domain::limits::ORDERS_PER_BATCH;
 use domain::{Batch, Fault, Order, Review};
 use edge::Invocation;
 use edge::batches::Batches;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{Engine, Store};
 
-/// Until an order is sent again, should its message be lost on the way into the queue. Later, half of the time that it
+/// Until one is sent again, should its message be lost on the way into the queue. Later, half of the time that it
 /// has waited already: where the gateway is away, the first message is still there, and goes on asking.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// Orders in one run. Those that are left stay overdue, and the next run begins with them.
-const ORDERS_PER_RUN: usize = 1_000;
+/// Orders, or refunds, in one run. Those that are left stay overdue, and the next run begins with them.
+const PER_RUN: usize = 1_000;
 
-/// No order is taken up in the last moments of a run.
+/// Nothing is taken up in the last moments of a run.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Returns how many orders were sent.
@@ -32,13 +35,11 @@ pub async fn handle<E: Engine>(
     let now = invocation.now;
     let started = tokio::time::Instant::now();
     let mut by_batch: BTreeMap<(String, String), Vec<Order>> = BTreeMap::new();
-    for order in store.overdue(now, ORDERS_PER_RUN).await? {
+    for order in store.overdue(now, PER_RUN).await? {
         if started.elapsed() + MARGIN > invocation.remaining {
             break;
         }
-        let waited = now.duration_since(order.pending_until.unwrap_or(now));
-        let until = now.checked_add(AGAIN.max(waited / 2));
-        let until = until.map_err(|error| Fault::Corrupt(error.to_string()))?;
+        let until = next_look(now, order.pending_until.unwrap_or(now))?;
         // Who postpones it sends it. Dying in between costs that time.
         if store.postpone(&order, until).await? {
             let batch = (order.import_id.clone(), order.batch_id.clone());
@@ -59,4 +60,10 @@ pub async fn handle<E: Engine>(
         tracing::info!(orders = sent, "payments were pending for too long");
     }
     Ok(sent)
+}
+
+fn next_look(now: Timestamp, waits_since: Timestamp) -> Result<Timestamp, Fault> {
+    let waited = now.duration_since(waits_since);
+    let until = now.checked_add(AGAIN.max(waited / 2));
+    until.map_err(|error| Fault::Corrupt(error.to_string()))
 }

@@ -4,8 +4,10 @@
 //! is none. At rest there must be none at all.
 
 mod figures;
+mod orders;
 pub mod payments;
 mod recount;
+mod refunds;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,6 +22,7 @@ use store::imports::Import;
 use store::journal::Unreadable;
 use store::orders::OrderRecord;
 use store::products::ProductRecord;
+use store::refunds::RefundRecord;
 use store::tallies::Live;
 use store::{Engine, Store};
 
@@ -56,6 +59,7 @@ impl Report {
 pub struct Books {
     pub imports: Vec<Import>,
     pub orders: HashMap<String, OrderRecord>,
+    pub refunds: BTreeMap<String, RefundRecord>,
     pub products: BTreeMap<String, ProductRecord>,
     pub entries: Vec<Entry>,
     /// Entries that cannot be read.
@@ -83,6 +87,9 @@ impl Books {
             .each_order(|order| drop(books.orders.insert(order.order_id.clone(), order)))
             .await?;
         store
+            .each_refund(|refund| drop(books.refunds.insert(refund.refund_id.clone(), refund)))
+            .await?;
+        store
             .each_product(|product| drop(books.products.insert(product.sku.clone(), product)))
             .await?;
         store
@@ -98,6 +105,7 @@ impl Books {
         Books {
             imports: Vec::new(),
             orders: HashMap::new(),
+            refunds: BTreeMap::new(),
             products: BTreeMap::new(),
             entries: Vec::new(),
             unreadable: Vec::new(),
@@ -113,6 +121,7 @@ impl Books {
             self.stuck(now),
             self.stock(),
             self.orders(),
+            self.refunds(),
             self.journal(),
         ];
         checks.extend(figures::checks(self));
@@ -216,110 +225,13 @@ impl Books {
             });
             check.checked += 1;
         }
-        check
-    }
-
-    /// Stocked = available + reserved + sold, and the orders hold just what is reserved and sold.
-    fn stock(&self) -> Check {
-        let mut held: HashMap<&str, (u64, u64)> = HashMap::new();
-        for order in self.orders.values() {
-            for line in &order.lines {
-                let (reserved, sold) = held.entry(&line.sku).or_default();
-                if order.status.holds_reservation() {
-                    *reserved += u64::from(line.quantity);
-                } else if order.status.is_sold() {
-                    *sold += u64::from(line.quantity);
-                }
-            }
-        }
-        let mut check = Check::new("stock");
-        for product in self.products.values() {
-            let ProductRecord {
-                sku,
-                stocked,
-                available,
-                reserved,
-                sold,
-                ..
-            } = product;
-            let (held_reserved, held_sold) = held.remove(sku.as_str()).unwrap_or_default();
-            check.expect(*stocked == available + reserved + sold, || {
-                format!("{sku}: {stocked} stocked, but {available} + {reserved} + {sold}")
-            });
-            check.expect(*reserved == held_reserved, || {
-                format!("{sku}: {reserved} reserved, but orders hold {held_reserved}")
-            });
-            check.expect(*sold == held_sold, || {
-                format!("{sku}: {sold} sold, but orders bought {held_sold}")
-            });
-            check.checked += 1;
-        }
-        for (sku, (reserved, sold)) in held {
-            check.expect(reserved + sold == 0, || {
-                format!(
-                    "{sku}: orders hold {} units of a product that is not there",
-                    reserved + sold
-                )
-            });
-        }
-        check
-    }
-
-    /// Each order agrees with itself: what was paid is refunded or refundable, and what failed says why.
-    fn orders(&self) -> Check {
-        let mut check = Check::new("orders");
-        for order in self.orders.values() {
-            let OrderRecord {
-                order_id,
-                status,
-                total,
-                ..
-            } = order;
-            let charged = !matches!(
-                status,
-                Status::Reserved | Status::PaymentPending | Status::Failed
-            );
-            let expected = if charged { *total } else { Decimal::ZERO };
-            let kept = order.refunded + order.refundable;
-            check.expect(kept == expected, || {
-                format!(
-                    "{order_id}: refunded {} and refundable {} are not {expected}",
-                    order.refunded, order.refundable
-                )
-            });
-            // One whose payment was pending has a payment, too.
-            let paid = order.paid_at.is_some() && order.payment.is_some();
-            check.expect(charged == paid, || {
-                format!(
-                    "{order_id} is {status}, with payment {:?} at {:?}",
-                    order.payment, order.paid_at
-                )
-            });
-            check.expect(
-                (*status == Status::Failed) == order.failure.is_some(),
-                || format!("{order_id} is {status}, with failure {:?}", order.failure),
-            );
-            check.expect(!order.owes(), || {
-                format!(
-                    "{order_id} is {status}, and payment {:?} that came for it was not given back",
-                    order.late_payment
-                )
-            });
-            let lines: Decimal = order
-                .lines
-                .iter()
-                .map(|line| line.unit_price * Decimal::from(line.quantity))
-                .sum();
-            // What was never priced does not add up.
-            let unpriced = matches!(
-                order.failure,
-                Some(Reason::UnknownProduct | Reason::NoPrice)
-            );
-            check.expect(unpriced || lines + order.adjustment == *total, || {
-                format!(
-                    "{order_id}: lines {lines} and adjustment {} are not {total}",
-                    order.adjustment
-                )
+        for refund in self.refunds.values().filter(|one| one.status.is_open()) {
+            let RefundRecord {
+                refund_id, status, ..
+            } = refund;
+            let since = refund.open_since();
+            check.expect(!late(since), || {
+                format!("refund {refund_id} is {status} since {since}")
             });
             check.checked += 1;
         }

@@ -27,6 +27,11 @@ pub fn failure_id(queue: &str, message_id: &str) -> String {
     format!("fl_{}", short_hash(&[queue, message_id]))
 }
 
+/// The refund that somebody asks for under this key. Whoever asks again under it means the same refund.
+pub fn refund_id(key: &str) -> String {
+    format!("re_{}", short_hash(&[key]))
+}
+
 /// The order that a row is in a file without order ids: the same content, under any name, gives the same ids.
 pub fn order_id(content: &str, row: u64) -> String {
     format!("or_{content}-{row}")
@@ -161,6 +166,7 @@ mod tests {
         assert_eq!(catalog_id("b", "catalog/a.csv", "1"), "cl_9jnr89fbezfmt6df");
         assert_eq!(customer_id("ada@example.com"), "cu_7em3v10pkqwjpac1");
         assert_eq!(failure_id("batches", "m-1"), "fl_5pt6e98nbv8q5zh4");
+        assert_eq!(refund_id("key"), "re_vgfpfwnxge9cx6v5");
         assert_eq!(batch_id("im_x", 7), "im_x-000007");
         assert_eq!(uniform("O-1"), 4290712200977267387);
     }

@@ -18,6 +18,7 @@ pub mod order;
 pub mod packing;
 pub mod pricing;
 pub mod progress;
+pub mod refund;
 pub mod status;
 pub mod stock;
 pub mod tally;

@@ -29,6 +29,9 @@ pub const KEY_BYTES: usize = 128;
 /// Bytes of a name, an address, a mail address.
 pub const TEXT_BYTES: usize = 512;
 
+/// Bytes of the key under which a request may be repeated. Nothing of it is kept but what names the refund.
+pub const REQUEST_KEY_BYTES: usize = 256;
+
 /// Orders that `chunk` holds back to sort by product before it cuts batches. Large enough that a catalog of a
 /// hundred hot products falls into a few per batch, small enough to stay under a megabyte.
 pub const ORDERS_PER_WINDOW: usize = 1_000;

@@ -9,6 +9,7 @@ mod failure;
 pub mod messages;
 pub mod outbox;
 pub mod payments;
+pub mod refunds;
 pub mod resend;
 pub mod settings;
 

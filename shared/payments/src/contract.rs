@@ -195,6 +195,9 @@ pub struct LedgerEntry {
     pub charge: String,
     /// The gateway's own reference of the charge.
     pub payment: String,
+    /// The key of the refund, where this is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<String>,
     /// Never negative: the kind says in which direction.
     pub amount: Decimal,
     pub currency: Currency,

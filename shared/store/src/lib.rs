@@ -19,6 +19,9 @@ pub mod journal;
 pub mod orders;
 pub mod pending;
 pub mod products;
+mod refund_requests;
+mod refunding;
+pub mod refunds;
 mod settlement;
 pub mod tallies;
 

@@ -1,6 +1,7 @@
 //! Orders as they are kept, and the writes that move them from one status to the next.
 
 use domain::order::{Line, Order};
+use domain::refund::{Account, PaymentStatus};
 use domain::status::{Event, next, sources};
 use domain::{Currency, Fault, Prices, Reason, Status};
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
-use crate::item::{item, record};
+use crate::item::{item, record, value};
 use crate::ops::{Change, Condition, Item, Key, Value, Write, text};
 use crate::retry::Store;
 use crate::schema::Table;
@@ -47,6 +48,12 @@ pub struct OrderRecord {
     pub given_back_at: Option<Timestamp>,
     pub refunded: Decimal,
     pub refundable: Decimal,
+    /// What is on its way back. An order without refunds does without these two, and pays for none of their bytes.
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub refunding: Decimal,
+    /// Units of each line that came back, or are about to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<u32>,
     pub created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
@@ -71,6 +78,21 @@ impl OrderRecord {
 
     pub fn is_from(&self, origin: Origin<'_>) -> bool {
         self.import_id == origin.import_id && self.row == origin.row
+    }
+
+    pub fn account(&self) -> Account {
+        Account {
+            refundable: self.refundable,
+            refunding: self.refunding,
+            refunded: self.refunded,
+            returned: self.returned.clone(),
+        }
+    }
+
+    /// Nothing where nobody has paid.
+    pub fn payment_status(&self) -> Option<PaymentStatus> {
+        self.paid_at
+            .map(|_| PaymentStatus::of(self.total, self.refunded))
     }
 
     /// The order as it was asked for, priced.
@@ -204,6 +226,8 @@ fn born(
         given_back_at: None,
         refunded: Decimal::ZERO,
         refundable: Decimal::ZERO,
+        refunding: Decimal::ZERO,
+        returned: Vec::new(),
         created_at: now,
         paid_at: None,
         settled_at: failure.map(|_| now),
@@ -253,6 +277,62 @@ pub fn fail(
     let mut changes = settled(now);
     changes.push(Change::Set("failure", text(reason.name())));
     moved(origin, &order.order_id, Event::Fail, changes)
+}
+
+/// Moves the money of an order between what can be refunded, what is on its way back, and what went back. Amounts are kept
+/// as texts, which the service cannot add to; so this restates all of them, and whoever was slower looks again.
+pub(crate) fn account(
+    found: &OrderRecord,
+    account: &Account,
+    only_sold: bool,
+) -> Result<Write, Fault> {
+    let mut conditions = attributes(&found.account())?
+        .into_iter()
+        .map(|(name, value)| match value {
+            Some(value) => Condition::Is(name, value),
+            None => Condition::Missing(name),
+        })
+        .collect::<Vec<_>>();
+    if only_sold {
+        let sold = Status::ALL.into_iter().filter(|status| status.is_sold());
+        conditions.push(Condition::AnyOf(
+            "status",
+            sold.map(|status| text(status.name())).collect(),
+        ));
+    }
+    let changes = attributes(account)?
+        .into_iter()
+        .map(|(name, value)| match value {
+            Some(value) => Change::Set(name, value),
+            None => Change::Remove(name),
+        });
+    Ok(Write::Update {
+        key: Key::new(Table::Orders, &found.order_id),
+        changes: changes.collect(),
+        condition: Condition::All(conditions),
+    })
+}
+
+type Attribute = (&'static str, Option<Value>);
+
+/// As an order has them: two of them only where they say something.
+fn attributes(account: &Account) -> Result<[Attribute; 4], Fault> {
+    let amount = |amount: Decimal| text(amount.to_string());
+    let (refunding, returned) = (account.refunding, &account.returned);
+    Ok([
+        ("refundable", Some(amount(account.refundable))),
+        ("refunded", Some(amount(account.refunded))),
+        (
+            "refunding",
+            (!refunding.is_zero()).then(|| amount(refunding)),
+        ),
+        (
+            "returned",
+            (!returned.is_empty())
+                .then(|| value(returned))
+                .transpose()?,
+        ),
+    ])
 }
 
 /// The write restates what the state machine of the domain allows, and that the order is the one that is meant.

@@ -1,18 +1,19 @@
 //! Payments that take longer: orders that wait for one, and payments that came when nobody waited any more.
 
+use std::str::FromStr;
+
 use domain::status::Event;
 use domain::{Fault, Order, Status, ids};
 use jiff::{Timestamp, Unit};
-use serde::Deserialize;
 
 use crate::engine::Engine;
-use crate::item::{record, value};
-use crate::ops::{Change, Condition, Key, Query, Write, number, text};
+use crate::item::value;
+use crate::ops::{Change, Condition, Item, Key, Query, Value, Write, number, text};
 use crate::orders::{GivenBack, OrderRecord, Origin, moved};
 use crate::retry::Store;
-use crate::schema::{PENDING_PAYMENT, Table};
+use crate::schema::{Index, PENDING_PAYMENT, Table};
 
-/// Partitions of the index, so that no single one takes all the writes.
+/// Partitions of an index of what waits, so that no single one takes all the writes.
 const SHARDS: u8 = 8;
 
 /// What an order that is in the index may be.
@@ -25,10 +26,9 @@ pub fn hold(
     payment: &str,
     until: Timestamp,
 ) -> Result<Write, Fault> {
-    let shard = ids::bucket(&order.order_id, SHARDS);
     let changes = vec![
         Change::Set("payment", text(payment)),
-        Change::Set("pending_shard", text(shard_name(shard))),
+        Change::Set("pending_shard", text(shard(&order.order_id))),
         Change::Set("pending_until", text(instant(until)?)),
         Change::Set("pending_check", text(instant(until)?)),
     ];
@@ -36,32 +36,55 @@ pub fn hold(
 }
 
 /// In whole seconds, so that the index sorts by time.
-fn instant(at: Timestamp) -> Result<String, Fault> {
+pub(crate) fn instant(at: Timestamp) -> Result<String, Fault> {
     let rounded = at.round(Unit::Second);
     let rounded = rounded.map_err(|error| Fault::Corrupt(error.to_string()))?;
     Ok(rounded.to_string())
+}
+
+/// The partition of an index of what waits.
+pub(crate) fn shard(id: &str) -> String {
+    shard_name(ids::bucket(id, SHARDS))
 }
 
 fn shard_name(shard: u8) -> String {
     format!("{shard:02}")
 }
 
+fn attribute<T: FromStr>(item: &Item, name: &str) -> Result<T, Fault> {
+    let found = match item.get(name) {
+        Some(Value::S(text)) => text.parse().ok(),
+        _ => None,
+    };
+    found.ok_or_else(|| Fault::Corrupt(format!("an entry of an index has no {name}")))
+}
+
 impl<E: Engine> Store<E> {
     /// Orders whose payment is pending for too long, and about so many at most. Also those that were paid meanwhile and
     /// not completed: something keeps them from it, and another look does no harm.
     pub async fn overdue(&self, now: Timestamp, most: usize) -> Result<Vec<OrderRecord>, Fault> {
-        #[derive(Deserialize)]
-        struct Entry {
-            order_id: String,
-            pending_check: Timestamp,
-        }
-        let mut overdue = Vec::new();
+        let overdue = self.due(Table::Orders, &PENDING_PAYMENT, now, most).await?;
+        // The index may be behind, and so may this read: who acts on it restates what it found.
+        let waits = |order: &OrderRecord| WAITING.contains(&order.status);
+        let found = self.orders(&overdue).await?.into_iter().flatten();
+        Ok(found.filter(waits).collect())
+    }
+
+    /// The ids of what waits, and whose next look is due: about so many at most.
+    pub(crate) async fn due(
+        &self,
+        table: Table,
+        index: &'static Index,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<String>, Fault> {
+        let mut due = Vec::new();
         for shard in 0..SHARDS {
             // So that the last shards have their turn, too.
             let most = most * (usize::from(shard) + 1) / usize::from(SHARDS);
             let mut query = Query {
-                table: Table::Orders,
-                index: Some(&PENDING_PAYMENT),
+                table,
+                index: Some(index),
                 partition: shard_name(shard),
                 range: None,
                 limit: None,
@@ -70,11 +93,11 @@ impl<E: Engine> Store<E> {
             'shard: loop {
                 let page = self.query(&query).await?;
                 for item in page.items {
-                    let entry: Entry = record(item)?;
-                    if entry.pending_check > now || overdue.len() >= most {
+                    let check: Timestamp = attribute(&item, index.sort)?;
+                    if check > now || due.len() >= most {
                         break 'shard;
                     }
-                    overdue.push(entry.order_id);
+                    due.push(attribute(&item, table.partition())?);
                 }
                 match page.next {
                     Some(next) => query.start = Some(next),
@@ -82,10 +105,7 @@ impl<E: Engine> Store<E> {
                 }
             }
         }
-        // The index may be behind, and so may this read: who acts on it restates what it found.
-        let waits = |order: &OrderRecord| WAITING.contains(&order.status);
-        let found = self.orders(&overdue).await?.into_iter().flatten();
-        Ok(found.filter(waits).collect())
+        Ok(due)
     }
 
     /// Leaves an overdue order alone until then. Returns whether nobody else did so before.

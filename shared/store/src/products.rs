@@ -69,6 +69,11 @@ pub fn release(sku: &str, units: u64) -> Result<Write, Fault> {
     shift(sku, "reserved", "available", units)
 }
 
+/// sold → available: what came back can be sold again.
+pub fn restock(sku: &str, units: u64) -> Result<Write, Fault> {
+    shift(sku, "sold", "available", units)
+}
+
 fn shift(sku: &str, from: &'static str, to: &'static str, units: u64) -> Result<Write, Fault> {
     let signed = signed(sku, units)?;
     Ok(Write::Update {

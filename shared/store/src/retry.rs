@@ -220,7 +220,7 @@ impl<E: Engine> Store<E> {
         }
     }
 
-    fn wait(&self) -> Wait {
+    pub(crate) fn wait(&self) -> Wait {
         Wait {
             since: Instant::now(),
             last: Duration::ZERO,
@@ -261,14 +261,15 @@ impl From<Fault> for Attempt {
     }
 }
 
-struct Wait {
+/// The patience of one request, or of whoever reads, decides and writes again when somebody else was quicker.
+pub(crate) struct Wait {
     since: Instant,
     last: Duration,
     random: fastrand::Rng,
 }
 
 impl Wait {
-    async fn pause(&mut self, fault: Fault) -> Result<(), Fault> {
+    pub(crate) async fn pause(&mut self, fault: Fault) -> Result<(), Fault> {
         self.last = BACKOFF.next(self.last, self.random.u64(..));
         if self.since.elapsed() + self.last > BUDGET {
             return Err(fault);

@@ -9,6 +9,7 @@ pub enum Table {
     Customers,
     Imports,
     Journal,
+    Refunds,
     /// Messages that were put aside, whole.
     Failures,
     /// Figures that are added up from the journal, and which of its entries they hold.
@@ -36,6 +37,21 @@ pub const PENDING_PAYMENT: Index = Index {
     name: "pending-payment",
     partition: "pending_shard",
     sort: "pending_check",
+    includes: &[],
+};
+
+pub const BY_ORDER: Index = Index {
+    name: "by-order",
+    partition: "order_id",
+    sort: "created_at",
+    includes: &[],
+};
+
+/// Sparse: only a refund that has not reached its end has these attributes.
+pub const OPEN: Index = Index {
+    name: "open",
+    partition: "open_shard",
+    sort: "open_check",
     includes: &[],
 };
 
@@ -80,13 +96,14 @@ pub const BY_QUEUE: Index = Index {
 };
 
 impl Table {
-    pub const ALL: [Table; 8] = [
+    pub const ALL: [Table; 9] = [
         Table::Orders,
         Table::Products,
         Table::Catalogs,
         Table::Customers,
         Table::Imports,
         Table::Journal,
+        Table::Refunds,
         Table::Failures,
         Table::Tallies,
     ];
@@ -100,6 +117,7 @@ impl Table {
             Table::Customers => "customers",
             Table::Imports => "imports",
             Table::Journal => "journal",
+            Table::Refunds => "refunds",
             Table::Failures => "failures",
             Table::Tallies => "tallies",
         }
@@ -113,6 +131,7 @@ impl Table {
             Table::Customers => "customer_id",
             Table::Imports => "import_id",
             Table::Journal => "partition",
+            Table::Refunds => "refund_id",
             Table::Failures => "failure_id",
             Table::Tallies => "pk",
         }
@@ -127,6 +146,7 @@ impl Table {
             | Table::Products
             | Table::Customers
             | Table::Imports
+            | Table::Refunds
             | Table::Failures => None,
         }
     }
@@ -135,6 +155,7 @@ impl Table {
         match self {
             Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
             Table::Imports => &[RUNNING],
+            Table::Refunds => &[BY_ORDER, OPEN],
             Table::Failures => &[BY_QUEUE],
             Table::Tallies => &[BOARD, UNITS_BOARD],
             Table::Products | Table::Catalogs | Table::Customers | Table::Journal => &[],

@@ -36,6 +36,7 @@ pub fn command(function: &str, port: u16) -> Command {
         ("CUSTOMERS_TABLE", "customers"),
         ("IMPORTS_TABLE", "imports"),
         ("JOURNAL_TABLE", "journal"),
+        ("REFUNDS_TABLE", "refunds"),
         ("FAILURES_TABLE", "failures"),
         ("TALLIES_TABLE", "tallies"),
         ("BATCHES_QUEUE_URL", "http://127.0.0.1/batches"),
@@ -44,6 +45,8 @@ pub fn command(function: &str, port: u16) -> Command {
         ("IMPORTS_DEAD_QUEUE_URL", "http://127.0.0.1/imports-dead"),
         ("CATALOGS_QUEUE_URL", "http://127.0.0.1/catalogs"),
         ("CATALOGS_DEAD_QUEUE_URL", "http://127.0.0.1/catalogs-dead"),
+        ("REFUNDS_QUEUE_URL", "http://127.0.0.1/refunds"),
+        ("REFUNDS_DEAD_QUEUE_URL", "http://127.0.0.1/refunds-dead"),
         ("ENTRIES_QUEUE_URL", "http://127.0.0.1/entries"),
         ("ENTRIES_DEAD_QUEUE_URL", "http://127.0.0.1/entries-dead"),
         (

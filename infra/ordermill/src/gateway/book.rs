@@ -184,6 +184,7 @@ impl Book {
         };
         let mut entry = entry(&self.entries, Movement::Refund, &charge.answer, now);
         entry.amount = amount.amount();
+        entry.refund = Some(key.to_owned());
         self.entries.push(entry);
         self.refunds.insert(key.to_owned(), answer.clone());
         Ok(answer)
@@ -257,6 +258,7 @@ fn entry(
         kind,
         charge: charge.key.clone(),
         payment: charge.id.clone(),
+        refund: None,
         amount: charge.amount,
         currency: charge.currency,
         at,

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// Folder, crate, binary and role of each function.
-pub const FUNCTIONS: [&str; 11] = [
+pub const FUNCTIONS: [&str; 12] = [
     "chunk", "catalog", "dispatch", "reserve", "pay", "finalize", "rollback", "webhook", "expire",
-    "bury", "tally",
+    "bury", "tally", "refund",
 ];
 
 #[derive(Debug, Clone)]

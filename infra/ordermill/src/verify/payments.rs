@@ -1,13 +1,15 @@
 //! Two sets of books: what the gateway took from customers, and what our orders say was paid. Pure, as the other checks
 //! are; who has no ledger to compare with says so.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::payments::contract::{LedgerEntry, Movement};
+use domain::refund::RefundStatus;
 use domain::{Currency, Status};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use store::orders::OrderRecord;
+use store::refunds::RefundRecord;
 
 use super::{Books, Check};
 
@@ -25,6 +27,10 @@ pub fn check(books: &Books, entries: &[LedgerEntry], asked_at: Timestamp) -> Che
         accounts.entry(&entry.charge).or_default().add(entry);
     }
     let (mut on_their_way, mut simulated) = (0u64, 0u64);
+    let mut refunds: HashMap<&str, Vec<&RefundRecord>> = HashMap::new();
+    for refund in books.refunds.values() {
+        refunds.entry(&refund.order_id).or_default().push(refund);
+    }
     let paid = books.orders.values().filter(|order| is_paid(order.status));
     let keys: BTreeSet<&str> = accounts
         .keys()
@@ -35,11 +41,18 @@ pub fn check(books: &Books, entries: &[LedgerEntry], asked_at: Timestamp) -> Che
         check.checked += 1;
         let account = accounts.remove(key).unwrap_or_default();
         let order = books.orders.get(key);
-        match compared(key, &account, order) {
+        let refunds = refunds.remove(key).unwrap_or_default();
+        let moved = |order: &OrderRecord| {
+            moved_since(order, asked_at)
+                || refunds
+                    .iter()
+                    .any(|refund| refund.ended_at >= Some(asked_at))
+        };
+        match compared(key, &account, order, &refunds) {
             Ok(Verdict::Agrees) => {}
             Ok(Verdict::OnItsWay) => on_their_way += 1,
             Ok(Verdict::Simulated) => simulated += 1,
-            Err(_) if order.is_some_and(|order| moved_since(order, asked_at)) => on_their_way += 1,
+            Err(_) if order.is_some_and(moved) => on_their_way += 1,
             Err(drift) => check.drift.push(drift),
         }
     }
@@ -91,10 +104,13 @@ struct Account<'a> {
     voids: u64,
     /// Captured, minus what was given back. Nothing where that is no amount: it overflowed.
     net: Net,
+    /// By the keys of the refunds, where the ledger names them.
+    refunded: BTreeMap<&'a str, Net>,
     currencies: BTreeSet<Currency>,
     payments: BTreeSet<&'a str>,
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Net(Option<Decimal>);
 
 impl Default for Net {
@@ -116,6 +132,10 @@ impl<'a> Account<'a> {
             }
             Movement::Refund => -entry.amount,
         };
+        if let Some(refund) = &entry.refund {
+            let sum = self.refunded.entry(refund).or_default();
+            *sum = Net(sum.0.and_then(|sum| sum.checked_add(entry.amount)));
+        }
         // The amounts are somebody else's: they may be anything.
         self.net = Net(self.net.0.and_then(|net| net.checked_add(change)));
         self.currencies.insert(entry.currency);
@@ -127,6 +147,7 @@ fn compared(
     key: &str,
     account: &Account<'_>,
     order: Option<&OrderRecord>,
+    refunds: &[&RefundRecord],
 ) -> Result<Verdict, String> {
     let Account {
         captures, voids, ..
@@ -183,7 +204,10 @@ fn compared(
                     "{key} is {status} with payment {ours:?}: {NOTHING_CAPTURED}"
                 ));
             }
-            let expected = total.checked_sub(*refunded);
+            let on_their_way = refunds_agree(key, account, refunds)?;
+            let expected = total
+                .checked_sub(*refunded)
+                .and_then(|left| left.checked_sub(on_their_way));
             if expected != Some(net) {
                 return Err(format!(
                     "{key} is {status}, {total} of which {refunded} refunded: the gateway holds {net}"
@@ -203,6 +227,42 @@ fn compared(
     }
 }
 
+/// What went back at the gateway under the id of a refund is what went back here; or it is on its way here: what that
+/// comes to.
+fn refunds_agree(
+    key: &str,
+    account: &Account<'_>,
+    refunds: &[&RefundRecord],
+) -> Result<Decimal, String> {
+    let mut theirs = account.refunded.clone();
+    let mut on_their_way = Decimal::ZERO;
+    for refund in refunds {
+        let (id, status, ours) = (&refund.refund_id, refund.status, refund.amount);
+        match (theirs.remove(id.as_str()), status) {
+            (None, RefundStatus::Completed) if account.refunded.is_empty() => {}
+            (None, RefundStatus::Completed) => {
+                return Err(format!("{key}: the gateway knows nothing of refund {id}"));
+            }
+            (None, _) => {}
+            (Some(Net(Some(amount))), RefundStatus::Completed) if amount == ours => {}
+            (Some(Net(Some(amount))), RefundStatus::Processing) if amount == ours => {
+                on_their_way += amount;
+            }
+            (Some(Net(amount)), _) => {
+                return Err(format!(
+                    "{key}: refund {id} of {ours} is {status}, the gateway refunded {amount:?}"
+                ));
+            }
+        }
+    }
+    match theirs.keys().next() {
+        Some(stranger) => Err(format!(
+            "{key}: the gateway refunded {stranger}, which is not ours"
+        )),
+        None => Ok(on_their_way),
+    }
+}
+
 fn is_paid(status: Status) -> bool {
     match status {
         Status::Paid
@@ -215,200 +275,4 @@ fn is_paid(status: Status) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use Movement::{Capture, Refund, Void};
-
-    /// An order's status, and what was refunded of it.
-    type Ours = Option<(Status, i64)>;
-    type Ledger = &'static [(Movement, i64)];
-
-    const CAPTURED: (Movement, i64) = (Capture, 1000);
-
-    /// An order over 10.00 USD, of which so many cents were refunded.
-    fn order(status: Status, refunded: i64) -> OrderRecord {
-        let refunded = Decimal::new(refunded, 2);
-        serde_json::from_value(serde_json::json!({
-            "order_id": "O-1", "status": status, "batch_id": "b", "import_id": "im", "row": 1, "customer_id": "C",
-            "currency": "USD", "total": "10.00", "lines": [], "payment": "ch_1", "refunded": refunded,
-            "refundable": "0", "created_at": "2027-01-01T00:00:00Z",
-        }))
-        .expect("an order")
-    }
-
-    fn entry(number: u64, kind: Movement, cents: i64) -> LedgerEntry {
-        LedgerEntry {
-            number,
-            kind,
-            charge: "O-1".to_owned(),
-            payment: "ch_1".to_owned(),
-            amount: Decimal::new(cents, 2),
-            currency: "USD".parse().expect("a currency"),
-            at: "2027-01-01T00:00:00Z".parse().expect("an instant"),
-        }
-    }
-
-    fn checked(order: Option<OrderRecord>, entries: &[(Movement, i64)]) -> Check {
-        let entries = entries.iter().zip(1..);
-        let entries: Vec<_> = entries
-            .map(|((kind, cents), number)| entry(number, *kind, *cents))
-            .collect();
-        check(&books(order), &entries, Timestamp::MAX)
-    }
-
-    fn books(order: Option<OrderRecord>) -> Books {
-        let mut books = Books::of_nothing(&jiff::tz::TimeZone::UTC);
-        books
-            .orders
-            .extend(order.map(|order| (order.order_id.clone(), order)));
-        books
-    }
-
-    #[test]
-    fn books_that_agree_are_balanced() {
-        let cases: [(Ours, Ledger); 11] = [
-            (Some((Status::Paid, 0)), &[CAPTURED]),
-            (Some((Status::Completed, 0)), &[CAPTURED]),
-            (Some((Status::Shipped, 400)), &[CAPTURED, (Refund, 400)]),
-            (
-                Some((Status::Delivered, 500)),
-                &[CAPTURED, (Refund, 400), (Refund, 100)],
-            ),
-            (Some((Status::Cancelled, 1000)), &[CAPTURED, (Refund, 1000)]),
-            (Some((Status::Failed, 0)), &[CAPTURED, (Void, 1000)]),
-            (Some((Status::Failed, 0)), &[CAPTURED, (Refund, 1000)]),
-            (Some((Status::Failed, 0)), &[]),
-            (Some((Status::Reserved, 0)), &[]),
-            (None, &[CAPTURED, (Void, 1000)]),
-            (None, &[]),
-        ];
-        for (case, entries) in cases {
-            let order = case.map(|(status, refunded)| order(status, refunded));
-            let check = checked(order, entries);
-            assert!(check.drift.is_empty(), "{case:?} {:?}", check.drift);
-            assert_eq!(check.note, None, "{case:?}");
-        }
-    }
-
-    #[test]
-    fn each_kind_of_drift_is_seen() {
-        let cases: [(Ours, Ledger, &str); 13] = [
-            (Some((Status::Completed, 0)), &[], "captured nothing"),
-            (Some((Status::Paid, 0)), &[(Capture, 999)], "holds 9.99"),
-            (
-                Some((Status::Paid, 0)),
-                &[CAPTURED, (Void, 1000)],
-                "holds 0.00",
-            ),
-            (Some((Status::Completed, 400)), &[CAPTURED], "holds 10.00"),
-            (
-                Some((Status::Completed, 0)),
-                &[CAPTURED, (Refund, 400)],
-                "holds 6.00",
-            ),
-            (Some((Status::Failed, 0)), &[CAPTURED], "holds 10.00"),
-            (
-                Some((Status::Failed, 0)),
-                &[CAPTURED, (Refund, 999)],
-                "holds 0.01",
-            ),
-            (Some((Status::Reserved, 0)), &[(Capture, 500)], "holds 5.00"),
-            (
-                Some((Status::PaymentPending, 0)),
-                &[CAPTURED, (Refund, 1)],
-                "holds 9.99",
-            ),
-            (
-                Some((Status::Completed, 0)),
-                &[CAPTURED, CAPTURED],
-                "captured 2 times",
-            ),
-            // Also where the sums are right.
-            (
-                Some((Status::Failed, 0)),
-                &[CAPTURED, CAPTURED, (Refund, 2000)],
-                "captured 2 times",
-            ),
-            (None, &[CAPTURED], "no such order"),
-            (None, &[(Refund, 1)], "no such order"),
-        ];
-        for (case, entries, said) in cases {
-            let order = case.map(|(status, refunded)| order(status, refunded));
-            let check = checked(order, entries);
-            assert_eq!((check.checked, check.drift.len()), (1, 1), "{case:?}");
-            assert!(check.drift[0].contains(said), "{}", check.drift[0]);
-        }
-    }
-
-    #[test]
-    fn currency_and_reference_are_compared() {
-        let drift = |change: fn(&mut LedgerEntry)| {
-            let mut entry = entry(1, Capture, 1000);
-            change(&mut entry);
-            check(
-                &books(Some(order(Status::Completed, 0))),
-                &[entry],
-                Timestamp::MAX,
-            )
-            .drift
-        };
-        assert_eq!(drift(|_| ()), Vec::<String>::new());
-        let currency = drift(|entry| entry.currency = "EUR".parse().expect("a currency"));
-        assert!(currency[0].contains("is in USD"), "{currency:?}");
-        let payment = drift(|entry| entry.payment = "ch_2".to_owned());
-        assert!(payment[0].contains("ch_2"), "{payment:?}");
-    }
-
-    #[test]
-    fn what_is_on_its_way_is_counted_and_is_no_drift() {
-        for status in [Status::Reserved, Status::PaymentPending] {
-            for entries in [&[(Capture, 1000)][..], &[(Capture, 1000), (Void, 1000)]] {
-                let check = checked(Some(order(status, 0)), entries);
-                assert!(check.drift.is_empty(), "{:?}", check.drift);
-                assert!(check.note.expect("a note").starts_with("1 charges"));
-            }
-        }
-    }
-
-    #[test]
-    fn orders_that_the_simulated_gateway_took_the_money_of_are_counted() {
-        let mut simulated = order(Status::Completed, 0);
-        simulated.payment = Some("sim_1".to_owned());
-        let check = checked(Some(simulated.clone()), &[]);
-        assert!(check.drift.is_empty(), "{:?}", check.drift);
-        assert!(
-            check
-                .note
-                .expect("a note")
-                .starts_with("1 orders paid by the simulated")
-        );
-        // But not where the gateway took it as well.
-        assert_eq!(checked(Some(simulated), &[(Capture, 1000)]).drift.len(), 1);
-    }
-
-    #[test]
-    fn amounts_that_cannot_be_added_up_are_drift() {
-        let mut entries = [entry(1, Capture, 1), entry(2, Refund, 1)];
-        entries[0].amount = Decimal::MIN;
-        entries[1].amount = Decimal::MAX;
-        let check = check(&books(None), &entries, Timestamp::MAX);
-        assert!(check.drift[0].contains("added up"), "{:?}", check.drift);
-    }
-
-    #[test]
-    fn a_ledger_that_could_not_be_read_is_not_balanced_and_none_is() {
-        let mut report = books(None).verify(entry(1, Capture, 1).at);
-        assert!(report.balanced);
-        report.add(unseen("no ledger"));
-        assert!(
-            report.balanced
-                && report
-                    .checks
-                    .last()
-                    .is_some_and(|check| check.note.is_some())
-        );
-        report.add(not_compared("nobody answers"));
-        assert!(!report.balanced);
-    }
-}
+mod tests;

@@ -1,0 +1,205 @@
+//! Refunds as they are kept, how they are found, and what may be asked for. What moves them is in `refunding`.
+
+use domain::refund::{Part, RefundStatus, Refusal, TakenBack, Wanted};
+use domain::{Currency, Fault, Money, ids};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+use crate::item::{record, value};
+use crate::ops::{Change, Condition, Key, Query, Write, text};
+use crate::pending::instant;
+use crate::retry::Store;
+use crate::schema::{BY_ORDER, OPEN, Table};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefundRecord {
+    pub refund_id: String,
+    pub order_id: String,
+    pub import_id: String,
+    pub customer_id: String,
+    pub currency: Currency,
+    pub amount: Decimal,
+    /// Whatever was left was asked for.
+    pub full: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<TakenBack>,
+    /// In the words of whoever asked.
+    pub reason: String,
+    pub requested_by: String,
+    /// What was asked for, hashed: another wish under the same key is told from this one.
+    pub fingerprint: String,
+    pub status: RefundStatus,
+    /// How often the gateway was to be asked: once, and once more for each retry.
+    pub attempts: u32,
+    /// Why the gateway said no, in its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The gateway's own reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    pub created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processing_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Only while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) open_shard: Option<String>,
+    /// When it is looked at next, should it still be open by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_check: Option<Timestamp>,
+}
+
+impl RefundRecord {
+    /// Since when it is on its way.
+    pub fn open_since(&self) -> Timestamp {
+        self.retried_at.unwrap_or(self.created_at)
+    }
+
+    pub fn money(&self) -> Result<Money, Fault> {
+        Money::new(self.amount, self.currency)
+            .map_err(|error| Fault::Corrupt(format!("refund {}: {error}", self.refund_id)))
+    }
+
+    pub fn part(&self) -> Part<'_> {
+        (self.amount, &self.lines)
+    }
+}
+
+/// What somebody asks for. Under the same key, the same is asked for once.
+#[derive(Debug, Clone, Copy)]
+pub struct RefundRequest<'a> {
+    pub key: &'a str,
+    pub order_id: &'a str,
+    pub wanted: &'a Wanted,
+    pub reason: &'a str,
+    /// Who asks.
+    pub requested_by: &'a str,
+}
+
+impl RefundRequest<'_> {
+    pub fn refund_id(&self) -> String {
+        ids::refund_id(self.key)
+    }
+
+    /// The same for what means the same: 5 and 5.00 do.
+    pub(crate) fn fingerprint(&self) -> Result<String, Fault> {
+        let wanted = match self.wanted {
+            Wanted::Amount(amount) => Wanted::Amount(amount.normalize()),
+            Wanted::Full | Wanted::Lines(_) => self.wanted.clone(),
+        };
+        let wanted = serde_json::to_string(&wanted)
+            .map_err(|error| Fault::Corrupt(format!("a request could not be written: {error}")))?;
+        let parts = [self.order_id, &wanted, self.reason, self.requested_by];
+        Ok(ids::short_hash(&parts))
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Requested {
+    /// It is on record, and has to be sent to whoever asks the gateway.
+    New(Box<RefundRecord>),
+    /// The same was asked for before under this key.
+    Replayed(Box<RefundRecord>),
+    /// Something else was asked for before under this key.
+    KeyReused,
+    NoSuchOrder,
+    Refused(Refusal),
+}
+
+/// What became of a wish to move a refund on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moved {
+    /// By this call or an earlier one. As the refund is now.
+    Done(Box<RefundRecord>),
+    /// The refund is in no state for it, and stays as it is.
+    Stays(Box<RefundRecord>),
+    /// Its order has not enough left for it any more.
+    Refused(Refusal),
+    Unknown,
+}
+
+impl<E: Engine> Store<E> {
+    pub async fn refund(&self, refund_id: &str) -> Result<Option<RefundRecord>, Fault> {
+        if refund_id.is_empty() {
+            return Ok(None);
+        }
+        self.get(&key(refund_id)).await?.map(record).transpose()
+    }
+
+    /// The refunds of an order, the first one first. What was written a moment ago may be missing.
+    pub async fn refunds_of(&self, order_id: &str) -> Result<Vec<RefundRecord>, Fault> {
+        let query = Query {
+            table: Table::Refunds,
+            index: Some(&BY_ORDER),
+            partition: order_id.to_owned(),
+            range: None,
+            limit: None,
+            start: None,
+        };
+        let entries = self.query_all(query).await?;
+        let ids = entries.into_iter().map(|item| {
+            let Listed { refund_id } = record(item)?;
+            Ok(refund_id)
+        });
+        self.refunds(&ids.collect::<Result<Vec<_>, Fault>>()?).await
+    }
+
+    async fn refunds(&self, refund_ids: &[String]) -> Result<Vec<RefundRecord>, Fault> {
+        let keys: Vec<Key> = refund_ids.iter().map(|id| key(id)).collect();
+        let found = self.get_many(&keys).await?.into_iter().flatten();
+        found.map(record).collect()
+    }
+
+    pub async fn each_refund(&self, mut each: impl FnMut(RefundRecord)) -> Result<(), Fault> {
+        self.scan_all(Table::Refunds, |item| record(item).map(&mut each))
+            .await
+    }
+
+    /// Refunds that have been open for too long, and about so many at most.
+    pub async fn overdue_refunds(
+        &self,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<RefundRecord>, Fault> {
+        let due = self.due(Table::Refunds, &OPEN, now, most).await?;
+        let mut found = self.refunds(&due).await?;
+        // The index may be behind, and so may this read: who acts on it restates what it found.
+        found.retain(|refund| refund.status.is_open());
+        Ok(found)
+    }
+
+    /// Leaves an overdue refund alone until then. Returns whether nobody else did so before.
+    pub async fn postpone_refund(
+        &self,
+        refund: &RefundRecord,
+        until: Timestamp,
+    ) -> Result<bool, Fault> {
+        let Some(before) = refund.open_check else {
+            return Ok(false);
+        };
+        let update = Write::Update {
+            key: key(&refund.refund_id),
+            changes: vec![Change::Set("open_check", text(instant(until)?))],
+            condition: Condition::All(vec![
+                Condition::Is("status", value(&refund.status)?),
+                Condition::Is("open_check", value(&before)?),
+            ]),
+        };
+        Ok(self.write(&update).await?.is_ok())
+    }
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    refund_id: String,
+}
+
+pub(crate) fn key(refund_id: &str) -> Key {
+    Key::new(Table::Refunds, refund_id)
+}
