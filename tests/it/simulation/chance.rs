@@ -7,6 +7,7 @@ use std::time::Duration;
 use store::memory::Faults;
 
 use super::queue::Unkindness;
+use super::stream::Delivery;
 
 pub type Counts = BTreeMap<&'static str, u64>;
 
@@ -17,6 +18,7 @@ pub struct Plan {
     /// Transactions hold their items for up to so long, and conflict with others meanwhile.
     pub hold_ms: Option<u64>,
     pub queue: Unkindness,
+    pub stream: Delivery,
     pub function: Mishaps,
     pub gateway: Moods,
     /// How often a message is received before the queue puts it aside.
@@ -117,10 +119,15 @@ impl Chance {
         let outages = (some(500) / 100) as u8;
         let jumps = (some(400) / 100) as u8;
         let trouble = Duration::from_secs(u64::from(some(1_800)) + 30);
+        let stream = Delivery {
+            late: some(300),
+            again: some(500),
+        };
         let plan = Plan {
             store,
             hold_ms,
             queue,
+            stream,
             function,
             gateway,
             most_received,

@@ -4,21 +4,26 @@
 //! A seed decides everything, so that a run can be repeated: each failure prints the command that does.
 
 mod auditor;
+mod calendar;
 mod chance;
+mod figures;
 mod files;
 mod gateway;
 mod invocation;
+mod ledger;
 mod mill;
 mod orders;
 mod queue;
 mod sabotage;
 mod state_machine;
+mod stream;
 mod world;
 
 use std::collections::BTreeMap;
 
 use auditor::{Auditor, Promise, Violations};
 use chance::Counts;
+use figures::FiguresAuditor;
 use sabotage::Sabotage;
 use serde_json::Value;
 use store::Store;
@@ -47,6 +52,7 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         let book = world.gateway.shared();
         let memory = world.engine.memory.clone();
         let auditor = Auditor::watch(&memory, book.clone());
+        let figures = FiguresAuditor::watch(&memory);
         let ended = world.run().await;
         let mut violations = auditor.conclude(
             &memory,
@@ -54,15 +60,16 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
             &world.files,
             &world.catalog,
         );
+        violations.extend(figures.conclude(&memory, &world.calendar.zone).await);
         if !ended {
             violations.push((
                 Promise::EverythingEnds,
                 "it does not come to rest".to_owned(),
             ));
         }
-        let queues = [&world.batches, &world.imports, &world.catalogs];
-        let corrupt = queues
-            .iter()
+        let corrupt = world
+            .queues()
+            .into_iter()
             .flat_map(|queue| queue.corrupt.borrow().clone());
         violations.extend(corrupt.map(|why| (Promise::NothingIsCorrupt, why)));
         if violations.is_empty() {

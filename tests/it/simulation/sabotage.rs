@@ -37,10 +37,12 @@ pub enum Sabotage {
     NeverExpires,
     /// An order id that is taken is written over.
     OverwritesOrders,
+    /// An entry that could not be entered in the figures is left at that.
+    DropsEntries,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 12] = [
+    pub const ALL: [Sabotage; 13] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -53,6 +55,7 @@ impl Sabotage {
         Sabotage::VoidsApprovals,
         Sabotage::NeverExpires,
         Sabotage::OverwritesOrders,
+        Sabotage::DropsEntries,
     ];
 
     /// The promise that is broken first of all.
@@ -72,6 +75,7 @@ impl Sabotage {
             Sabotage::KeepsLatePayments => Promise::TheLedgerIsOurBooks,
             Sabotage::NeverExpires => Promise::EverythingEnds,
             Sabotage::OverwritesOrders => Promise::OrdersKeepTheirRow,
+            Sabotage::DropsEntries => Promise::FiguresAreTheJournal,
         }
     }
 }

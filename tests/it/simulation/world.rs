@@ -12,6 +12,7 @@ use store::memory::{Faults, MemoryEngine};
 use store::schema::Table;
 use tokio::time::Instant;
 
+use super::calendar::Calendar;
 use super::chance::Chance;
 use super::files::SimFiles;
 use super::gateway::SimGateway;
@@ -19,6 +20,7 @@ use super::mill;
 use super::orders::{self, Catalog, OrderFile};
 use super::queue::SimQueue;
 use super::sabotage::{Sabotage, SimEngine};
+use super::stream::{self, Stream};
 
 /// A message that nobody can read.
 pub const GARBAGE: &str = "garbage";
@@ -36,20 +38,20 @@ pub struct World {
     pub batches: Rc<SimQueue>,
     pub imports: Rc<SimQueue>,
     pub catalogs: Rc<SimQueue>,
+    /// Entries of the journal that are to be entered in the figures once more.
+    pub entries: Rc<SimQueue>,
+    pub stream: Stream,
     /// Where each of them puts messages aside.
-    pub dead: [Rc<SimQueue>; 3],
+    pub dead: [Rc<SimQueue>; 4],
     pub catalog: Catalog,
     pub files: Vec<OrderFile>,
     pub bucket: SimFiles,
     pub saga: Value,
     pub key: SigningKey,
+    pub calendar: Calendar,
     begun: Instant,
     ahead_s: Cell<i64>,
     uploaded: Cell<bool>,
-}
-
-pub fn start() -> Timestamp {
-    "2026-03-01T12:00:00Z".parse().expect("an instant")
 }
 
 impl World {
@@ -72,6 +74,7 @@ impl World {
             dead("batches-dead"),
             dead("imports-dead"),
             dead("catalogs-dead"),
+            dead("entries-dead"),
         ];
         let aside = |at: usize| Some(dead[at].clone());
         let mut saga = definition.clone();
@@ -80,20 +83,25 @@ impl World {
             saga["States"]["pay"]["Catch"] = serde_json::json!([{"Next": "rolls_back"}]);
             saga["States"]["rolls_back"] = serde_json::json!({"Type": "Task", "Resource": "everything is refused", "Next": "settled"});
         }
+        let calendar = Calendar::draw(&chance);
+        let stream = Stream::of(&memory, chance.clone());
         Rc::new(World {
             engine: SimEngine { memory, sabotage },
-            gateway: SimGateway::new(seed, chance.clone()),
+            gateway: SimGateway::new(seed, calendar.start, chance.clone()),
             sabotage,
             running: Cell::new(0),
             batches: Rc::new(queue("batches", 270, aside(0))),
             imports: Rc::new(queue("imports", 300, aside(1))),
             catalogs: Rc::new(queue("catalogs", 300, aside(2))),
+            entries: Rc::new(queue("entries", 360, aside(3))),
+            stream,
             dead,
             bucket: SimFiles::new(chance.clone()),
             catalog,
             files,
             saga,
             key: SigningKey::new("a key that both sides know"),
+            calendar,
             begun: Instant::now(),
             ahead_s: Cell::new(0),
             uploaded: Cell::new(false),
@@ -104,7 +112,7 @@ impl World {
     /// What the functions take for the time.
     pub fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.begun.elapsed()).expect("a time");
-        let now = start() + elapsed + SignedDuration::from_secs(self.ahead_s.get());
+        let now = self.calendar.start + elapsed + SignedDuration::from_secs(self.ahead_s.get());
         now.round(jiff::Unit::Millisecond).expect("a time")
     }
 
@@ -115,6 +123,7 @@ impl World {
     /// Until everything is settled. Returns whether it was.
     pub async fn run(self: &Rc<World>) -> bool {
         let mut tasks = mill::start(self);
+        tasks.extend(stream::start(self));
         tasks.push(tokio::task::spawn_local(self.clone().jumps()));
         tasks.push(tokio::task::spawn_local(self.clone().uploads()));
         let outages = tokio::task::spawn_local(self.clone().outages());
@@ -144,10 +153,12 @@ impl World {
         at_rest
     }
 
+    pub fn queues(&self) -> [&Rc<SimQueue>; 4] {
+        [&self.batches, &self.imports, &self.catalogs, &self.entries]
+    }
+
     fn is_at_rest(&self) -> bool {
-        let mut queues = [&self.batches, &self.imports, &self.catalogs]
-            .into_iter()
-            .chain(&self.dead);
+        let mut queues = self.queues().into_iter().chain(&self.dead);
         let open = |table, states: &[&str], name| {
             let items = self.engine.memory.items(table);
             items.iter().any(|item| {
@@ -159,6 +170,7 @@ impl World {
         self.uploaded.get()
             && self.running.get() == 0
             && queues.all(|queue| queue.is_empty())
+            && self.stream.is_drained()
             && self.gateway.is_quiet()
             && !open(
                 Table::Orders,
@@ -181,6 +193,7 @@ impl World {
         for file in &self.files {
             if self.chance.below(4) == 0 {
                 self.batches.push(GARBAGE.to_owned());
+                self.entries.push(GARBAGE.to_owned());
             }
             let arrival = self
                 .bucket

@@ -3,6 +3,7 @@
 pub mod failed;
 pub mod lambda;
 pub mod memory;
+pub mod plain;
 pub mod stack;
 
 use std::path::PathBuf;

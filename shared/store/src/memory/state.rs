@@ -29,7 +29,7 @@ pub struct State {
     pub write_units: WriteUnits,
     pub transactions: u64,
     pub holds: Option<Holds>,
-    pub watch: Option<Watch>,
+    pub watches: Vec<Watch>,
     tokens: Tokens,
 }
 
@@ -63,7 +63,7 @@ impl State {
             write_units: WriteUnits::new(),
             transactions: 0,
             holds: None,
-            watch: None,
+            watches: Vec::new(),
             tokens: Tokens::default(),
         }
     }
@@ -281,7 +281,7 @@ impl State {
         let Some(item) = item else {
             return;
         };
-        if let Some(Watch(watch)) = &mut self.watch {
+        for Watch(watch) in &mut self.watches {
             watch(&key, before.as_ref(), &item);
         }
         self.stored.insert(key, Stored { item, before });
