@@ -10,7 +10,9 @@ use store::products::{Listed, Listing, ProductRecord};
 use store::{Engine, Store};
 
 use crate::support::memory::{MemoryFiles, MemoryInbox, delivered};
-use crate::support::{approving, batch, catalog_file, drift, now, order, read, saga, verify};
+use crate::support::{
+    approving, batch, catalog_file, drift, now, order, read, saga, tally_and_verify,
+};
 
 fn listing(sku: &str, price_cents: i64, stock: u64) -> Listing {
     Listing {
@@ -174,7 +176,7 @@ async fn loading_loses_no_reservation_whatever_goes_wrong() {
         };
         tokio::join!(orders, loads);
         engine.set_faults(Faults::default());
-        let report = verify(&calm).await;
+        let report = tally_and_verify(&calm).await;
         assert!(drift(&report).is_empty(), "seed {seed}: {report:#?}");
         let [stocked, available, reserved, sold] = figures(&calm, "A").await;
         assert_eq!(reserved, 0, "seed {seed}");

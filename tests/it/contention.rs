@@ -12,7 +12,7 @@ use store::Store;
 use store::memory::MemoryEngine;
 use tokio::time::Instant;
 
-use crate::support::{approving, batch, drift, order, saga, stock, verify};
+use crate::support::{approving, batch, drift, order, saga, settled, stock, tally_and_verify};
 
 const ORDERS: u64 = 2_000;
 
@@ -121,9 +121,9 @@ fn measure(cut_as: Cut, shape: Shape, workers: usize) -> Measured {
             worker.await.expect("a worker");
         }
         let seconds = started.elapsed().as_secs_f64();
-        let settled = store.settled("im_a").await.expect("an answer");
+        let settled = settled(&store, "im_a").await;
         assert_eq!(settled.completed, ORDERS);
-        assert!(drift(&verify(&store).await).is_empty());
+        assert!(drift(&tally_and_verify(&store).await).is_empty());
         let units: u64 = engine.write_units().values().sum();
         Measured {
             per_second: ORDERS as f64 / seconds,

@@ -12,7 +12,7 @@ use store::Store;
 use store::memory::MemoryEngine;
 
 use crate::support::memory::MemoryInbox;
-use crate::support::{approving, moment, now, read, saga, stock, terms, verify};
+use crate::support::{approving, moment, now, read, saga, settled, stock, tally_and_verify, terms};
 
 fn event<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_slice(&read(&format!("events/{name}.json")))
@@ -65,7 +65,7 @@ async fn the_steps_take_their_events_one_after_the_other() {
     for (status, expected) in statuses.into_iter().zip(expected) {
         assert_eq!(status.await, Some(expected));
     }
-    assert!(crate::support::drift(&verify(&store).await).is_empty());
+    assert!(crate::support::drift(&tally_and_verify(&store).await).is_empty());
 }
 
 /// A saga over memory, that fails as often as it is told to.
@@ -122,14 +122,7 @@ async fn a_message_is_acknowledged_when_its_orders_are_settled_and_not_before() 
             .as_deref(),
         Some("ada@example.com")
     );
-    assert_eq!(
-        store
-            .settled("im_0000000000000000")
-            .await
-            .expect("an answer")
-            .completed,
-        3
-    );
+    assert_eq!(settled(&store, "im_0000000000000000").await.completed, 3);
 }
 
 #[tokio::test]

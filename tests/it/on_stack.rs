@@ -8,6 +8,7 @@ use crate::support::{batch, file, order, read, stock, verify};
 use domain::catalog::Policy;
 use domain::progress::{ImportStatus, Progress};
 use domain::{Reason, ids};
+use jiff::tz::TimeZone;
 use ordermill::cloud::Stack;
 use ordermill::commands::catalog;
 use ordermill::verify::Books;
@@ -51,7 +52,7 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
         (610, 6, 4, 600)
     );
 
-    let books = Books::load(&store).await.expect("books");
+    let books = Books::load(&store, &TimeZone::UTC).await.expect("books");
     let reasons = books.reasons(&import_id);
     assert_eq!(
         reasons.keys().copied().collect::<Vec<_>>(),

@@ -17,7 +17,7 @@ use store::memory::MemoryEngine;
 use store::orders::{GivenBack, OrderRecord};
 
 use crate::support::memory::MemoryBatches;
-use crate::support::{batch, drift, now, order, read, saga, stock, verify};
+use crate::support::{batch, drift, now, order, read, saga, stock, tally_and_verify};
 
 /// The books of the reference gateway, and somebody who decides.
 struct Scripted {
@@ -132,7 +132,7 @@ async fn a_pending_payment_waits_on_record_and_holds_up_nobody() {
     saga(&store, &gateway, &batch).await.expect("settled");
     assert_eq!(expire(&store, &gateway, minutes(59)).await, 0);
     assert_eq!(kept(&store, "O-2").await.status, Status::PaymentPending);
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn when_time_is_up_the_gateway_is_told_first() {
             .filter(|entry| entry.charge == "O-2")
             .count();
         assert_eq!(captured, usize::from(approved));
-        assert!(drift(&verify(&store).await).is_empty());
+        assert!(drift(&tally_and_verify(&store).await).is_empty());
     }
 }
 
@@ -216,7 +216,7 @@ async fn money_that_comes_for_a_failed_order_goes_back_once() {
         entries.iter().filter(|entry| entry.charge == "O-2").count(),
         2
     );
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn an_order_that_costs_nothing_asks_nobody() {
     gateway.silent.borrow_mut().insert("O-2".to_owned());
     saga(&store, &gateway, &batch).await.expect("settled");
     assert_eq!(kept(&store, "O-2").await.status, Status::Completed);
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 fn signed(key: &SigningKey, body: &str, at: Timestamp) -> ApiGatewayProxyRequest {

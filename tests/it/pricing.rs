@@ -9,7 +9,8 @@ use store::orders::OrderRecord;
 use store::products::Listing;
 
 use crate::support::{
-    approving, batch, catalog_file, drift, moment, order, saga, stock, terms, verify,
+    approving, batch, catalog_file, drift, moment, order, saga, settled, stock, tally_and_verify,
+    terms,
 };
 
 fn unpriced(row: u64, lines: &[(&str, u32)], total: Option<Decimal>) -> Order {
@@ -88,7 +89,7 @@ async fn the_catalog_prices_orders_that_name_no_price() {
         let texts = [total, adjustment].map(|text| text.parse::<Decimal>().expect("an amount"));
         assert_eq!(amounts, texts, "row {row}");
     }
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test]
@@ -122,7 +123,7 @@ async fn a_price_that_changes_between_two_deliveries_changes_no_order() {
     assert_eq!(charged.paid.len(), 3);
     assert_eq!(found(&store, 1).await.total, Decimal::new(650, 2));
     assert_eq!(found(&store, 4).await.failure, Some(Reason::UnknownProduct));
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,9 +156,9 @@ async fn unpriced_orders_settle_once_under_faults_while_prices_change() {
             });
         }
         engine.set_faults(Faults::default());
-        let report = verify(&store).await;
+        let report = tally_and_verify(&store).await;
         assert!(drift(&report).is_empty(), "seed {seed}: {report:#?}");
-        let settled = store.settled("im_a").await.expect("an answer");
+        let settled = settled(&store, "im_a").await;
         assert_eq!(settled.completed + settled.failed, 6, "seed {seed}");
     }
 }

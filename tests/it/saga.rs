@@ -5,7 +5,9 @@ use store::Store;
 use store::memory::MemoryEngine;
 use store::schema::Table;
 
-use crate::support::{approving, batch, drift, moment, order, saga, stock, terms, verify};
+use crate::support::{
+    approving, batch, drift, moment, order, saga, settled, stock, tally_and_verify, terms,
+};
 
 fn store(engine: &MemoryEngine) -> Store<MemoryEngine> {
     Store::new(engine.clone(), 1)
@@ -53,7 +55,7 @@ async fn stock_that_runs_short_goes_to_the_first_rows_that_fit() {
         )),
         Some((0, 0, 25))
     );
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test]
@@ -90,12 +92,12 @@ async fn every_outcome_is_told_with_its_reason() {
         status(&store, "O-5").await,
         (Status::Failed, Some(Reason::PaymentDeclined))
     );
-    let settled = store.settled("im_a").await.expect("an answer");
+    let settled = settled(&store, "im_a").await;
     assert_eq!(
         (settled.completed, settled.failed, settled.duplicates),
         (1, 3, 1)
     );
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test]
@@ -112,16 +114,13 @@ async fn an_order_id_that_another_import_took_is_a_duplicate_each_time() {
             .await
             .expect("settled");
     }
-    let (one, other) = (
-        store.settled("im_a").await.expect("an answer"),
-        store.settled("im_b").await.expect("an answer"),
-    );
+    let (one, other) = (settled(&store, "im_a").await, settled(&store, "im_b").await);
     assert_eq!((one.completed + one.failed, one.duplicates), (40, 0));
     assert_eq!(
         (other.completed, other.failed, other.duplicates),
         (0, 0, 40)
     );
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test]
@@ -214,7 +213,7 @@ async fn repeating_any_step_changes_nothing() {
             .is_empty()
     );
     twice("the whole batch").await;
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 /// Only what was paid: a refused order that was rolled back must not be charged again by anyone.
@@ -258,7 +257,7 @@ async fn duplicates_count_once_however_the_batches_are_cut() {
             let batch = batch("im_b", number as u32, orders.to_vec());
             saga(&store, &gateway, &batch).await.expect("settled");
         }
-        let settled = store.settled("im_b").await.expect("an answer");
+        let settled = settled(&store, "im_b").await;
         assert_eq!(settled.duplicates, 40, "in batches of {cut}");
     }
 }
@@ -288,11 +287,8 @@ async fn a_batch_of_large_orders_takes_several_transactions() {
     saga(&store, &approving("1"), &batch)
         .await
         .expect("settled");
-    assert_eq!(
-        store.settled("im_a").await.expect("an answer").completed,
-        12
-    );
-    assert!(drift(&verify(&store).await).is_empty());
+    assert_eq!(settled(&store, "im_a").await.completed, 12);
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
 #[tokio::test]
@@ -317,7 +313,7 @@ async fn books_that_were_tampered_with_stop_the_saga() {
         finalize::handle(&store, charged, &moment()).await,
         Err(Fault::Corrupt(_))
     ));
-    let report = verify(&store).await;
+    let report = tally_and_verify(&store).await;
     assert!(!report.balanced);
     assert!(
         report
@@ -429,5 +425,5 @@ async fn each_step_may_be_done_again_at_any_later_time() {
         reserve().await;
     }
     assert_eq!(everything(&engine), everything(&clean));
-    assert!(drift(&verify(&store).await).is_empty());
+    assert!(drift(&tally_and_verify(&store).await).is_empty());
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::Status;
 use domain::progress::{ImportStatus, Progress};
+use jiff::tz::TimeZone;
 use ordermill::gateway::{Behaviour, Server, Share};
 use ordermill::verify::{Books, Report, payments};
 use store::Store;
@@ -127,7 +128,9 @@ async fn nothing_is_lost_and_nobody_is_charged_twice() {
 
 /// Our books, the gateway's, and how many late payments were given back.
 async fn compared(store: &Store<DynamoEngine>, gateway: &Server) -> (Report, usize) {
-    let books = Books::load(store).await.expect("books that can be read");
+    let books = Books::load(store, &TimeZone::UTC)
+        .await
+        .expect("books that can be read");
     let mut report = books.verify(jiff::Timestamp::now());
     report.add(payments::check(
         &books,

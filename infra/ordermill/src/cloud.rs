@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
 use aws_types::SdkConfig;
+use jiff::tz::TimeZone;
 use payments::SigningKey;
 use store::Store;
 use store::dynamo::{DynamoEngine, Meter};
@@ -148,6 +149,12 @@ impl Stack {
             Some(secret) if !secret.is_empty() => Ok(SigningKey::new(secret)),
             _ => bail!("the key that is shared with the payment gateway is empty"),
         }
+    }
+
+    /// The zone whose midnight ends the business day.
+    pub fn time_zone(&self) -> Result<TimeZone> {
+        let name = self.output("BusinessTimeZone")?;
+        TimeZone::get(name).with_context(|| format!("the time zone {name} of the stack"))
     }
 
     /// Where the payment gateway says that a charge changed.

@@ -3,13 +3,16 @@
 //! Reads are not a snapshot: while orders are on their way, figures move between two reads and drift may be shown that
 //! is none. At rest there must be none at all.
 
+mod figures;
 pub mod payments;
+mod recount;
 
 use std::collections::{BTreeMap, HashMap};
 
 use domain::journal::{Change, Entry, Outcome};
 use domain::progress::Stage;
 use domain::{Fault, Reason, Status};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -17,6 +20,7 @@ use store::imports::Import;
 use store::journal::Unreadable;
 use store::orders::OrderRecord;
 use store::products::ProductRecord;
+use store::tallies::Live;
 use store::{Engine, Store};
 
 /// Nobody who reads a file is silent for minutes, and a saga takes seconds.
@@ -49,7 +53,6 @@ impl Report {
 }
 
 /// Everything there is.
-#[derive(Default)]
 pub struct Books {
     pub imports: Vec<Import>,
     pub orders: HashMap<String, OrderRecord>,
@@ -57,11 +60,18 @@ pub struct Books {
     pub entries: Vec<Entry>,
     /// Entries that cannot be read.
     pub unreadable: Vec<Unreadable>,
+    pub figures: Vec<Live>,
+    /// Whose days are those of the business.
+    pub zone: TimeZone,
 }
 
 impl Books {
-    pub async fn load<E: Engine>(store: &Store<E>) -> Result<Books, Fault> {
-        let mut books = Books::default();
+    pub async fn load<E: Engine>(store: &Store<E>, zone: &TimeZone) -> Result<Books, Fault> {
+        let mut books = Books::of_nothing(zone);
+        // The figures first: they are behind the journal, and never ahead of it.
+        store
+            .each_live_figure(|figure| books.figures.push(figure))
+            .await?;
         let mut ids = Vec::new();
         store
             .each_import(|import| ids.push(import.import_id))
@@ -84,15 +94,28 @@ impl Books {
         Ok(books)
     }
 
+    fn of_nothing(zone: &TimeZone) -> Books {
+        Books {
+            imports: Vec::new(),
+            orders: HashMap::new(),
+            products: BTreeMap::new(),
+            entries: Vec::new(),
+            unreadable: Vec::new(),
+            figures: Vec::new(),
+            zone: zone.clone(),
+        }
+    }
+
     /// `now` tells what is on its way from what is stuck.
     pub fn verify(&self, now: Timestamp) -> Report {
-        let checks = vec![
+        let mut checks = vec![
             self.imports(),
             self.stuck(now),
             self.stock(),
             self.orders(),
             self.journal(),
         ];
+        checks.extend(figures::checks(self));
         Report {
             balanced: checks.iter().all(|check| check.drift.is_empty()),
             pending: self

@@ -108,7 +108,8 @@ pub struct Query {
     /// None: the table itself.
     pub index: Option<&'static Index>,
     pub partition: String,
-    /// From and to, both included, in the sort key of what is asked: the index, or the table.
+    /// From and to, both included, in the sort key of what is asked: the index, or the table, if it has one. They have to
+    /// be in their order.
     pub range: Option<(String, String)>,
     /// At most so many in one page.
     pub limit: Option<u32>,

@@ -27,6 +27,10 @@ pub struct Plan {
     pub outages: u8,
     /// The clock of all functions jumps so many times, by up to two hours, forth and back.
     pub jumps: u8,
+    /// Figures are built anew so many times.
+    pub rebuilds: u8,
+    /// So much of what was completed is given back.
+    pub refunds: u8,
     /// Nothing goes wrong any more after this, and everything has to come to an end.
     pub trouble: Duration,
 }
@@ -123,6 +127,8 @@ impl Chance {
             late: some(300),
             again: some(500),
         };
+        let rebuilds = (some(300) / 75) as u8;
+        let refunds = (some(800) / 100) as u8;
         let plan = Plan {
             store,
             hold_ms,
@@ -133,6 +139,8 @@ impl Chance {
             most_received,
             outages,
             jumps,
+            rebuilds,
+            refunds,
             trouble,
         };
         Chance {

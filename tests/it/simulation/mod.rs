@@ -14,6 +14,8 @@ mod ledger;
 mod mill;
 mod orders;
 mod queue;
+mod rebuilds;
+mod refunds;
 mod sabotage;
 mod state_machine;
 mod stream;
@@ -75,7 +77,9 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         if violations.is_empty() {
             // Our own recomputation has to agree with the auditor.
             let store = Store::new(memory.clone(), seed);
-            let books = ordermill::verify::Books::load(&store).await.expect("books");
+            let books = ordermill::verify::Books::load(&store, &world.calendar.zone)
+                .await
+                .expect("books");
             let mut report = books.verify(world.now());
             let ledger = book.lock().expect("the books").entries().to_vec();
             report.add(ordermill::verify::payments::check(

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +22,7 @@ use super::orders::{self, Catalog, OrderFile};
 use super::queue::SimQueue;
 use super::sabotage::{Sabotage, SimEngine};
 use super::stream::{self, Stream};
+use super::{rebuilds, refunds};
 
 /// A message that nobody can read.
 pub const GARBAGE: &str = "garbage";
@@ -86,7 +88,7 @@ impl World {
         let calendar = Calendar::draw(&chance);
         let stream = Stream::of(&memory, chance.clone());
         Rc::new(World {
-            engine: SimEngine { memory, sabotage },
+            engine: SimEngine::new(memory, sabotage),
             gateway: SimGateway::new(seed, calendar.start, chance.clone()),
             sabotage,
             running: Cell::new(0),
@@ -126,6 +128,8 @@ impl World {
         tasks.extend(stream::start(self));
         tasks.push(tokio::task::spawn_local(self.clone().jumps()));
         tasks.push(tokio::task::spawn_local(self.clone().uploads()));
+        tasks.push(tokio::task::spawn_local(rebuilds::run(self.clone())));
+        tasks.push(tokio::task::spawn_local(refunds::run(self.clone())));
         let outages = tokio::task::spawn_local(self.clone().outages());
         let trouble = self.chance.plan().trouble;
         tokio::time::sleep(trouble).await;
@@ -140,6 +144,7 @@ impl World {
             .count("store's answer lost", injected.lost_answers);
         self.chance.count("store read stale", injected.stale_reads);
         self.chance.calm();
+        self.engine.no_figures.store(false, Ordering::Relaxed);
         self.engine.memory.set_faults(Default::default());
         let peace = Instant::now();
         let mut at_rest = false;
@@ -151,6 +156,13 @@ impl World {
             task.abort();
         }
         at_rest
+    }
+
+    /// When nothing goes wrong any more.
+    pub async fn peace(&self) {
+        while !self.chance.plan().trouble.is_zero() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     pub fn queues(&self) -> [&Rc<SimQueue>; 4] {
@@ -212,25 +224,34 @@ impl World {
         self.uploaded.set(true);
     }
 
-    /// The store or the gateway is away for a while, as a whole.
+    /// The store, what is written to the figures, or the gateway is away for a while, as a whole.
     async fn outages(self: Rc<World>) {
         let plan = self.chance.plan();
         for _ in 0..plan.outages {
             tokio::time::sleep(self.chance.up_to_ms(60_000)).await;
-            if self.chance.half() {
-                self.chance.count("store away", 1);
-                let away = Faults {
-                    throttle: 1_000,
-                    ..plan.store
-                };
-                self.engine.memory.set_faults(away);
-                tokio::time::sleep(self.chance.up_to_ms(90_000)).await;
-                self.engine.memory.set_faults(plan.store);
-            } else {
-                self.chance.count("gateway away", 1);
-                self.chance.no_gateway.set(true);
-                tokio::time::sleep(self.chance.up_to_ms(600_000)).await;
-                self.chance.no_gateway.set(false);
+            match self.chance.below(3) {
+                0 => {
+                    self.chance.count("store away", 1);
+                    let away = Faults {
+                        throttle: 1_000,
+                        ..plan.store
+                    };
+                    self.engine.memory.set_faults(away);
+                    tokio::time::sleep(self.chance.up_to_ms(90_000)).await;
+                    self.engine.memory.set_faults(plan.store);
+                }
+                1 => {
+                    self.chance.count("figures away", 1);
+                    self.engine.no_figures.store(true, Ordering::Relaxed);
+                    tokio::time::sleep(self.chance.up_to_ms(60_000)).await;
+                    self.engine.no_figures.store(false, Ordering::Relaxed);
+                }
+                _ => {
+                    self.chance.count("gateway away", 1);
+                    self.chance.no_gateway.set(true);
+                    tokio::time::sleep(self.chance.up_to_ms(600_000)).await;
+                    self.chance.no_gateway.set(false);
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use domain::catalog::Policy;
 use domain::order::{Draft, Line, TotalPolicy};
+use domain::progress::Progress;
 use domain::{Batch, Fault, Order};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -139,8 +140,32 @@ pub async fn saga<E: Engine>(
     }
 }
 
+/// Enters the whole journal in the figures, as `tally` does with what the stream brings.
+pub async fn tally<E: Engine>(store: &Store<E>) {
+    let mut entries = Vec::new();
+    let each = |entry: Result<_, _>| entries.push(entry.expect("an entry that can be read"));
+    store.each_entry(each).await.expect("the journal");
+    for entries in entries.chunks(100) {
+        let answers = store.enter(entries, &TimeZone::UTC, now()).await;
+        let answers: Result<Vec<()>, Fault> = answers.expect("answers").into_iter().collect();
+        answers.expect("entries that can be entered");
+    }
+}
+
+/// What became of the orders of an import, where no stack adds it up.
+pub async fn settled<E: Engine>(store: &Store<E>, import_id: &str) -> Progress {
+    tally(store).await;
+    store.settled(import_id).await.expect("an answer")
+}
+
+/// Verifies, where no stack adds the figures up.
+pub async fn tally_and_verify<E: Engine>(store: &Store<E>) -> Report {
+    tally(store).await;
+    verify(store).await
+}
+
 pub async fn verify<E: Engine>(store: &Store<E>) -> Report {
-    Books::load(store)
+    Books::load(store, &TimeZone::UTC)
         .await
         .expect("books that can be read")
         .verify(Timestamp::now())

@@ -32,7 +32,7 @@ pub async fn report(stack: &Stack) -> Result<(Books, Report)> {
         Some(url) => Some(ledger(stack, url).await),
         None => None,
     };
-    let books = Books::load(&stack.store()?).await?;
+    let books = Books::load(&stack.store()?, &stack.time_zone()?).await?;
     let mut report = books.verify(Timestamp::now());
     report.add(match ledger {
         Some(Ok(Some(entries))) => payments::check(&books, &entries, asked_at),

@@ -43,12 +43,16 @@ pub async fn deploy(
                 .build()
         })
         .collect();
+    // A request has no room for it.
+    let key = upload(&cloud.s3(), name, "yaml", template.clone().into_bytes()).await?;
+    let endpoint = cloud.endpoint.as_deref().unwrap_or_default();
+    let url = format!("{}/{ARTIFACTS}/{key}", endpoint.trim_end_matches('/'));
     let client = cloud.cloudformation();
     let capabilities = [Capability::CapabilityIam, Capability::CapabilityAutoExpand];
     let created = client
         .create_stack()
         .stack_name(name)
-        .template_body(&template)
+        .template_url(&url)
         .set_parameters(Some(parameters.clone()))
         .set_capabilities(Some(capabilities.to_vec()))
         .send()
@@ -60,7 +64,7 @@ pub async fn deploy(
             let updated = client
                 .update_stack()
                 .stack_name(name)
-                .template_body(&template)
+                .template_url(&url)
                 .set_parameters(Some(parameters))
                 .set_capabilities(Some(capabilities.to_vec()))
                 .send()

@@ -258,7 +258,7 @@ mod tests {
     }
 
     fn books(order: Option<OrderRecord>) -> Books {
-        let mut books = Books::default();
+        let mut books = Books::of_nothing(&jiff::tz::TimeZone::UTC);
         books
             .orders
             .extend(order.map(|order| (order.order_id.clone(), order)));

@@ -98,7 +98,7 @@ impl Effects {
                 figures.refund_count = 1;
                 figures.refunds = total;
                 self.sell(change, true)?;
-                Some((-total, 0))
+                Some((negative(total), 0))
             }
         };
         if let Some((amount, orders)) = customer {
@@ -123,7 +123,7 @@ impl Effects {
                 .ok_or_else(too_large)?;
             let (amount, signed) = match back {
                 false => (amount, i64::from(*units)),
-                true => (-amount, i64::from(*units).saturating_neg()),
+                true => (negative(amount), i64::from(*units).saturating_neg()),
             };
             let product = Subject {
                 currency: change.currency,
@@ -138,6 +138,11 @@ impl Effects {
         }
         Ok(sum)
     }
+}
+
+/// A decimal has a sign of its own: this never overflows.
+fn negative(amount: Decimal) -> Decimal {
+    Decimal::ZERO.saturating_sub(amount)
 }
 
 impl Spend {

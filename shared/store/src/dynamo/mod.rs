@@ -67,6 +67,7 @@ impl DynamoEngine {
             .query()
             .table_name(self.name(query.table)?)
             .set_index_name(query.index.map(|index| index.name.to_owned()))
+            .consistent_read(query.index.is_none())
             .expression_attribute_names("#p", partition)
             .expression_attribute_values(":p", text(query.partition.clone()).into())
             .set_limit(query.limit.and_then(|limit| i32::try_from(limit).ok()))

@@ -1,11 +1,14 @@
 //! The engine that keeps everything in memory, for simulation and tests. It answers as the service does, and goes
 //! wrong as the service does when it is asked to. Knows nothing of orders, and of no network.
 
+mod change;
 mod check;
 mod condition;
 mod faults;
 mod holds;
+mod places;
 mod query;
+mod read;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -27,7 +30,7 @@ use faults::Dice;
 pub use faults::{Faults, Injected};
 use holds::Holds;
 use state::{State, Watch, of_table};
-pub use units::WriteUnits;
+pub use units::{ReadUnits, WriteUnits};
 
 /// Small, so that whoever forgets the next page is found out.
 const PAGE_SIZE: usize = 100;
@@ -49,7 +52,7 @@ impl MemoryEngine {
         MemoryEngine(Arc::new(Mutex::new(state)))
     }
 
-    /// Items on one page at most; the service counts bytes.
+    /// Items on one page at most, other than of a count; the service counts bytes, and so does this besides.
     pub fn page_size(self, items: usize) -> MemoryEngine {
         self.state().page_size = items.max(1);
         self
@@ -86,6 +89,11 @@ impl MemoryEngine {
         self.state().write_units.clone()
     }
 
+    /// What was read, as the service bills it: by table, and by `table/index`.
+    pub fn read_units(&self) -> ReadUnits {
+        self.state().read_units.clone()
+    }
+
     /// Transactions that were written.
     pub fn transactions(&self) -> u64 {
         self.state().transactions
@@ -95,7 +103,7 @@ impl MemoryEngine {
     pub fn items(&self, table: Table) -> Vec<Item> {
         let state = self.state();
         of_table(&state.stored, table, None)
-            .map(|(_, stored)| stored.item.clone())
+            .filter_map(|(_, stored)| stored.item.clone())
             .collect()
     }
 
@@ -106,7 +114,7 @@ impl MemoryEngine {
 
     /// Takes an item away, past all faults.
     pub fn remove(&self, key: &Key) -> Option<Item> {
-        self.state().stored.remove(key).map(|stored| stored.item)
+        self.state().remove(key)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,96 +1,75 @@
-//! Pages of a table or of an index: what is in it, in which order, and where the next page starts.
+//! Pages of a table or of an index: how much is on one, what it shows, and where the next one starts.
 
 use domain::Fault;
 
 use super::check;
-use crate::ops::{Item, Key, Page, Query, Value};
+use super::places::Place;
+use super::units::{size, size_of};
+use crate::ops::{Item, Query, Value};
 use crate::schema::{Index, Table};
 
-/// A place in what is being paged through: the index's sort key, then the table's key.
-type Place = (String, Key);
+/// What is read for one page at most: the service's limit.
+const PAGE_BYTES: usize = 1024 * 1024;
 
-/// Items of a table, each under its key, of which the query picks those of its partition.
-pub fn query<'a>(
-    items: impl Iterator<Item = (&'a Key, &'a Item)>,
-    query: &Query,
-    page_size: usize,
-) -> Result<Page, Fault> {
-    let start = start(query)?;
-    let mut found: Vec<(Place, &Item)> = items
-        .filter(|(_, item)| is_in(item, query))
-        .map(|(key, item)| (place(query.index, key.clone(), item), item))
-        .filter(|(place, _)| start.as_ref().is_none_or(|start| place > start))
-        .collect();
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let limit = query
-        .limit
-        .map_or(page_size, |limit| page_size.min(limit as usize));
-    Ok(page(
-        found.into_iter().map(|(_, item)| item.clone()),
-        limit,
-        query.table,
-        query.index,
-    ))
+/// What is on a page, as it is stored.
+#[derive(Default)]
+pub struct Found<'a> {
+    pub items: Vec<&'a Item>,
+    /// What was read for it: of an index only what it holds.
+    pub bytes: usize,
+    full: bool,
 }
 
-/// A full page always says where to go on, even where nothing follows: so does the service.
-pub fn page(
-    items: impl Iterator<Item = Item>,
-    limit: usize,
-    table: Table,
-    index: Option<&Index>,
-) -> Page {
-    let items: Vec<Item> = items.take(limit).collect();
-    let last = if items.len() == limit {
-        items.last()
-    } else {
-        None
-    };
-    let next = last.map(|item| only(item, &key_names(table, index)));
-    let items = match index {
-        Some(index) => items
-            .iter()
-            .map(|item| projected(item, table, index))
-            .collect(),
-        None => items,
-    };
-    Page { items, next }
+impl<'a> Found<'a> {
+    /// Takes what fits, and looks no further. An item that is too large for any page has one of its own.
+    pub fn new(
+        items: impl Iterator<Item = &'a Item>,
+        most: usize,
+        table: Table,
+        index: Option<&Index>,
+    ) -> Found<'a> {
+        let names = index.map(|index| index_names(table, index));
+        let mut found = Found::default();
+        for item in items {
+            let bytes = found.bytes
+                + names
+                    .as_ref()
+                    .map_or_else(|| size(item), |names| size_of(item, names));
+            found.full = !found.items.is_empty() && bytes > PAGE_BYTES;
+            if found.full {
+                break;
+            }
+            found.items.push(item);
+            found.bytes = bytes;
+            found.full = found.items.len() >= most || bytes >= PAGE_BYTES;
+            if found.full {
+                break;
+            }
+        }
+        found
+    }
+
+    /// A full page always says where to go on, even where nothing follows: so does the service.
+    pub fn next(&self, table: Table, index: Option<&Index>) -> Option<Item> {
+        let last = self.items.last().filter(|_| self.full);
+        last.map(|item| only(item, &key_names(table, index)))
+    }
 }
 
 /// An index is sparse: it holds the items that have both of its keys.
-pub fn in_index(item: &Item, index: &Index) -> bool {
-    [index.partition, index.sort]
-        .iter()
-        .all(|name| matches!(item.get(*name), Some(Value::S(_))))
+pub fn index_keys<'a>(item: &'a Item, index: &Index) -> Option<(&'a str, &'a str)> {
+    match (item.get(index.partition), item.get(index.sort)) {
+        (Some(Value::S(partition)), Some(Value::S(sort))) => Some((partition, sort)),
+        _ => None,
+    }
 }
 
 pub fn projected(item: &Item, table: Table, index: &Index) -> Item {
-    let mut names = key_names(table, Some(index));
-    names.extend(index.includes);
-    only(item, &names)
+    only(item, &index_names(table, index))
 }
 
-/// Whether the query is about this item: in its partition, and in its range.
-pub fn is_in(item: &Item, query: &Query) -> bool {
-    let partition = query
-        .index
-        .map_or(query.table.partition(), |index| index.partition);
-    query.index.is_none_or(|index| in_index(item, index))
-        && matches!(item.get(partition), Some(Value::S(text)) if *text == query.partition)
-        && in_range(item, query)
-}
-
-fn in_range(item: &Item, query: &Query) -> bool {
-    let sort = query
-        .index
-        .map_or(query.table.sort(), |index| Some(index.sort));
-    let sort = sort.and_then(|sort| item.get(sort));
-    query.range.as_ref().is_none_or(
-        |(from, to)| matches!(sort, Some(Value::S(text)) if (from..=to).contains(&text)),
-    )
-}
-
-fn start(query: &Query) -> Result<Option<Place>, Fault> {
+/// Where a query goes on, if it is one that can be asked. Of a table, only the place's key counts.
+pub fn start(query: &Query) -> Result<Option<Place>, Fault> {
     if query.partition.is_empty() {
         return check::malformed("a query for an empty key");
     }
@@ -105,35 +84,56 @@ fn start(query: &Query) -> Result<Option<Place>, Fault> {
         return Ok(None);
     };
     let names = key_names(query.table, query.index);
-    if !is_in(start, query) || start.keys().any(|name| !names.contains(&name.as_str())) {
-        return check::malformed("a page cannot start there");
-    }
-    Ok(Some(place(
-        query.index,
-        check::key_of(query.table, start)?,
-        start,
-    )))
-}
-
-fn place(index: Option<&Index>, key: Key, item: &Item) -> Place {
-    let sort = match index.and_then(|index| item.get(index.sort)) {
-        Some(Value::S(text)) => text.clone(),
-        _ => String::new(),
+    let known = start.keys().all(|name| names.contains(&name.as_str()));
+    let key = check::key_of(query.table, start)?;
+    let keys = match query.index {
+        Some(index) => index_keys(start, index),
+        None => Some((
+            key.partition.as_str(),
+            key.sort.as_deref().unwrap_or_default(),
+        )),
     };
-    (sort, key)
+    let within = |sort: &str| {
+        let range = query.range.as_ref();
+        range.is_none_or(|(from, to)| (from.as_str()..=to.as_str()).contains(&sort))
+    };
+    match keys {
+        Some((partition, sort)) if known && partition == query.partition && within(sort) => {
+            Ok(Some(Place {
+                partition: partition.to_owned(),
+                sort: sort.to_owned(),
+                key,
+            }))
+        }
+        _ => check::malformed("a page cannot start there"),
+    }
 }
 
+/// All that an index holds of an item.
+fn index_names(table: Table, index: &Index) -> Vec<&'static str> {
+    let mut names = key_names(table, Some(index));
+    names.extend(index.includes);
+    names
+}
+
+/// Each once: a key of the table may be one of the index, too.
 fn key_names(table: Table, index: Option<&Index>) -> Vec<&'static str> {
     let mut names = vec![table.partition()];
     names.extend(table.sort());
-    if let Some(index) = index {
-        names.extend([index.partition, index.sort]);
+    for name in index.iter().flat_map(|index| [index.partition, index.sort]) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
     names
 }
 
 fn only(item: &Item, names: &[&str]) -> Item {
-    let mut kept = item.clone();
-    kept.retain(|name, _| names.contains(&name.as_str()));
+    let mut kept = Item::default();
+    for name in names {
+        if let Some(value) = item.get(*name) {
+            kept.insert((*name).to_owned(), value.clone());
+        }
+    }
     kept
 }

@@ -1,4 +1,4 @@
-//! What is stored, and what one attempt does to it: checked, then drawn, then all of it or nothing.
+//! What is stored, and what one attempt does to it, which is checked, then drawn, then all of it or nothing.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,26 +7,27 @@ use std::time::Duration;
 use domain::Fault;
 use tokio::time::Instant;
 
+use super::change::{apply, bare, kept, statement};
 use super::check;
 use super::condition::holds;
 use super::faults::Dice;
 use super::holds::Holds;
-use super::query;
+use super::places::Places;
 use super::tokens::Tokens;
-use super::units::{WriteUnits, bill};
-use super::value::{normal, parse, print};
-use crate::engine::{KEYS_PER_REQUEST, UPDATES_PER_REQUEST};
-use crate::ops::{
-    Change, Count, Item, Key, Page, Query, TransactError, Value, Verdict, Write, WriteError,
-};
+use super::units::{ReadUnits, WriteUnits, bill};
+use crate::engine::UPDATES_PER_REQUEST;
+use crate::ops::{Item, Key, TransactError, Verdict, Write, WriteError};
 use crate::schema::Table;
 
 #[derive(Debug)]
 pub struct State {
     pub stored: BTreeMap<Key, Stored>,
+    /// Always those of `stored`.
+    pub places: Places,
     pub dice: Dice,
     pub page_size: usize,
     pub write_units: WriteUnits,
+    pub read_units: ReadUnits,
     pub transactions: u64,
     pub holds: Option<Holds>,
     pub watches: Vec<Watch>,
@@ -44,11 +45,12 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stored {
-    pub item: Item,
+    /// None where it was deleted.
+    pub item: Option<Item>,
     /// What a stale read still sees.
-    before: Option<Item>,
+    pub before: Option<Item>,
 }
 
 /// What a write would leave behind, which is nothing where it deletes, or the item on which its condition failed.
@@ -58,62 +60,16 @@ impl State {
     pub fn new(dice: Dice, page_size: usize) -> State {
         State {
             stored: BTreeMap::new(),
+            places: Places::default(),
             dice,
             page_size,
             write_units: WriteUnits::new(),
+            read_units: ReadUnits::new(),
             transactions: 0,
             holds: None,
             watches: Vec::new(),
             tokens: Tokens::default(),
         }
-    }
-
-    pub fn get(&mut self, key: &Key) -> Result<Option<Item>, Fault> {
-        check::key(key)?;
-        self.dice.throttle()?;
-        Ok(self.item(key).cloned())
-    }
-
-    pub fn get_many(&mut self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        check::keys(keys, KEYS_PER_REQUEST)?;
-        self.dice.throttle()?;
-        let State { stored, dice, .. } = self;
-        let seen = |key| {
-            stored
-                .get(key)
-                .and_then(|stored| stored.seen(dice))
-                .cloned()
-        };
-        Ok(keys.iter().map(seen).collect())
-    }
-
-    pub fn query(&mut self, query: &Query) -> Result<Page, Fault> {
-        self.dice.throttle()?;
-        let State {
-            stored,
-            dice,
-            page_size,
-            ..
-        } = self;
-        let concerned = of_table(stored, query.table, None)
-            .filter(|(_, stored)| stored.images().any(|image| query::is_in(image, query)));
-        let seen = concerned.filter_map(|(key, stored)| Some((key, stored.seen(dice)?)));
-        query::query(seen, query, *page_size)
-    }
-
-    pub fn count(&mut self, query: &Query) -> Result<Count, Fault> {
-        let page = self.query(query)?;
-        Ok(Count {
-            items: page.items.len() as u64,
-            next: page.next,
-        })
-    }
-
-    pub fn scan(&mut self, table: Table, start: Option<&Item>) -> Result<Page, Fault> {
-        let start = start.map(|start| check::key_of(table, start)).transpose()?;
-        self.dice.throttle()?;
-        let items = of_table(&self.stored, table, start).map(|(_, stored)| stored.item.clone());
-        Ok(query::page(items, self.page_size, table, None))
     }
 
     pub fn write(&mut self, write: &Write, now: Instant) -> Result<(), WriteError> {
@@ -265,40 +221,38 @@ impl State {
         Ok(Ok(Some(kept(key.table, &item)?)))
     }
 
-    fn item(&self, key: &Key) -> Option<&Item> {
-        self.stored.get(key).map(|stored| &stored.item)
+    pub fn item(&self, key: &Key) -> Option<&Item> {
+        self.stored.get(key).and_then(|stored| stored.item.as_ref())
     }
 
+    /// Nothing is left of what is deleted, but where stale reads are asked for: they still see it.
     fn store(&mut self, key: Key, item: Option<Item>, factor: u64) {
-        let before = self.stored.remove(&key).map(|stored| stored.item);
-        bill(
-            &mut self.write_units,
-            key.table,
-            before.as_ref(),
-            item.as_ref(),
-            factor,
+        let old = self.stored.remove(&key).unwrap_or_default();
+        let was = old.item.as_ref();
+        bill(&mut self.write_units, key.table, was, item.as_ref(), factor);
+        if let Some(item) = &item {
+            for Watch(watch) in &mut self.watches {
+                watch(&key, was, item);
+            }
+        }
+        let seen_on = item.is_some() || self.dice.faults.stale > 0;
+        self.places.change(
+            &key,
+            [was, old.before.as_ref()],
+            [item.as_ref(), was.filter(|_| seen_on)],
         );
-        let Some(item) = item else {
-            return;
-        };
-        for Watch(watch) in &mut self.watches {
-            watch(&key, before.as_ref(), &item);
+        let before = old.item.filter(|_| seen_on);
+        if item.is_some() || before.is_some() {
+            self.stored.insert(key, Stored { item, before });
         }
-        self.stored.insert(key, Stored { item, before });
-    }
-}
-
-impl Stored {
-    fn images(&self) -> impl Iterator<Item = &Item> {
-        std::iter::once(&self.item).chain(&self.before)
     }
 
-    fn seen(&self, dice: &mut Dice) -> Option<&Item> {
-        if dice.stale() {
-            self.before.as_ref()
-        } else {
-            Some(&self.item)
-        }
+    /// Takes an item away, and everything that was ever known of it.
+    pub fn remove(&mut self, key: &Key) -> Option<Item> {
+        let old = self.stored.remove(key)?;
+        let images = [old.item.as_ref(), old.before.as_ref()];
+        self.places.change(key, images, [None, None]);
+        old.item
     }
 }
 
@@ -314,69 +268,9 @@ pub fn of_table(
         .take_while(move |(key, _)| key.table == table)
 }
 
-/// Statements can only set and remove; adding would have to name the old value.
-fn statement(update: &Write) -> Result<Key, Fault> {
-    let Write::Update { changes, .. } = update else {
-        return check::malformed("only updates can be sent together");
-    };
-    if changes
-        .iter()
-        .any(|change| matches!(change, Change::Add(..)))
-    {
-        return check::malformed("a statement cannot add");
-    }
-    check::target(update)
-}
-
 fn verdict(prospect: &Prospect) -> Verdict {
     match prospect {
         Ok(_) => Verdict::Fine,
         Err(found) => Verdict::Condition(found.clone()),
     }
-}
-
-fn kept(table: Table, item: &Item) -> Result<Item, Fault> {
-    let mut kept = Item::default();
-    for (name, value) in item.iter() {
-        kept.insert(name.clone(), normal(value)?);
-    }
-    check::item(table, &kept)?;
-    Ok(kept)
-}
-
-fn bare(key: &Key) -> Item {
-    let mut item = Item::default();
-    item.insert(
-        key.table.partition().to_owned(),
-        Value::S(key.partition.clone()),
-    );
-    if let (Some(name), Some(sort)) = (key.table.sort(), &key.sort) {
-        item.insert(name.to_owned(), Value::S(sort.clone()));
-    }
-    item
-}
-
-fn apply(changes: &[Change], item: &mut Item) -> Result<(), Fault> {
-    for change in changes {
-        match change {
-            Change::Set(name, value) => {
-                item.insert((*name).to_owned(), value.clone());
-            }
-            Change::Remove(name) => {
-                item.remove(*name);
-            }
-            Change::Add(name, amount) => {
-                let before = match item.get(*name) {
-                    None => parse("0")?,
-                    Some(Value::N(digits)) => parse(digits)?,
-                    Some(_) => return check::malformed(format!("{name} is not a number")),
-                };
-                let Some(sum) = before.checked_add(*amount) else {
-                    return check::malformed(format!("{name} grows too large"));
-                };
-                item.insert((*name).to_owned(), Value::N(print(sum)));
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,8 @@
 //! What only this engine can show: faults on request, limits that the service would take too long to reach.
 //! The rest is in the contract suite, which runs on both engines.
 
+mod reads;
+
 use std::collections::HashMap;
 
 use super::*;

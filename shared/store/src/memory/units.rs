@@ -1,20 +1,30 @@
-//! How large items are, and the write units a change is billed.
+//! How large items are, and the units that reads and changes are billed.
 
 use std::collections::BTreeMap;
 
-use super::query::{in_index, projected};
+use super::query::{index_keys, projected};
 use crate::ops::{Item, Value};
-use crate::schema::Table;
+use crate::schema::{Index, Table};
 
 const BYTES_PER_WRITE_UNIT: usize = 1024;
+const BYTES_PER_READ_UNIT: usize = 4096;
 
 /// Write units by table, and by `table/index`. What a cancelled transaction costs is not counted.
 pub type WriteUnits = BTreeMap<String, u64>;
+
+/// Read units by table, and by `table/index`. What is throttled costs nothing.
+pub type ReadUnits = BTreeMap<String, f64>;
 
 pub fn size(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + value_size(value))
         .sum()
+}
+
+/// The size of what an item has of these attributes.
+pub fn size_of(item: &Item, names: &[&str]) -> usize {
+    let attribute = |name: &&str| Some(name.len() + value_size(item.get(*name)?));
+    names.iter().filter_map(attribute).sum()
 }
 
 fn value_size(value: &Value) -> usize {
@@ -50,10 +60,10 @@ pub fn bill(
     factor: u64,
 ) {
     let larger = before.map_or(0, size).max(after.map_or(0, size));
-    *units.entry(table.name().to_owned()).or_default() += of(larger) * factor;
+    *units.entry(name(table, None)).or_default() += of(larger) * factor;
     for index in table.indexes() {
         let entry = |item: Option<&Item>| {
-            item.filter(|item| in_index(item, index))
+            item.filter(|item| index_keys(item, index).is_some())
                 .map(|item| projected(item, table, index))
         };
         let (old, new) = (entry(before), entry(after));
@@ -65,15 +75,32 @@ pub fn bill(
                 .iter()
                 .any(|key| old.get(*key) != new.get(*key))
         };
-        *units
-            .entry(format!("{}/{}", table.name(), index.name))
-            .or_default() += match (old, new) {
+        *units.entry(name(table, Some(index))).or_default() += match (old, new) {
             (Some(old), Some(new)) if moved(&old, &new) => of(size(&old)) + of(size(&new)),
             (old, new) => of(old
                 .as_ref()
                 .map_or(0, size)
                 .max(new.as_ref().map_or(0, size))),
         };
+    }
+}
+
+/// Bills one read of so many bytes, which costs so much for each 4 KB that it starts, and that of nothing as one of little.
+pub fn bill_read(
+    units: &mut ReadUnits,
+    table: Table,
+    index: Option<&Index>,
+    bytes: usize,
+    each: f64,
+) {
+    let started = bytes.div_ceil(BYTES_PER_READ_UNIT).max(1);
+    *units.entry(name(table, index)).or_default() += started as f64 * each;
+}
+
+fn name(table: Table, index: Option<&Index>) -> String {
+    match index {
+        Some(index) => format!("{}/{}", table.name(), index.name),
+        None => table.name().to_owned(),
     }
 }
 
@@ -132,5 +159,8 @@ mod tests {
         check(Some(&waits("1")), Some(&waits("2")), 2, 2);
         check(Some(&waits("2")), Some(&waits("2")), 2, 0);
         check(Some(&waits("2")), Some(&plain), 2, 1);
+        check(Some(&waits("2")), None, 2, 1);
+        check(Some(&large), None, 4, 0);
+        check(None, None, 2, 0);
     }
 }

@@ -1,0 +1,181 @@
+//! What one attempt reads: drawn, found and billed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+use domain::Fault;
+
+use super::check;
+use super::faults::Dice;
+use super::places::Place;
+use super::query::{self, Found, index_keys, projected};
+use super::state::{State, Stored, of_table};
+use super::units::{bill_read, size};
+use crate::engine::KEYS_PER_REQUEST;
+use crate::ops::{Count, Item, Key, Page, Query};
+use crate::schema::{Index, Table};
+
+/// Units for each started 4 KB of a strongly consistent read, and of an eventually consistent one.
+const CONSISTENT: f64 = 1.0;
+const EVENTUAL: f64 = 0.5;
+
+impl State {
+    pub fn get(&mut self, key: &Key) -> Result<Option<Item>, Fault> {
+        check::key(key)?;
+        self.dice.throttle()?;
+        let found = self.item(key).cloned();
+        let bytes = found.as_ref().map_or(0, size);
+        bill_read(&mut self.read_units, key.table, None, bytes, CONSISTENT);
+        Ok(found)
+    }
+
+    pub fn get_many(&mut self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        check::keys(keys, KEYS_PER_REQUEST)?;
+        self.dice.throttle()?;
+        let State {
+            stored,
+            dice,
+            read_units,
+            ..
+        } = self;
+        let seen = |key: &Key| {
+            let found = stored.get(key).and_then(|stored| stored.seen(dice.stale()));
+            let bytes = found.map_or(0, size);
+            bill_read(read_units, key.table, None, bytes, EVENTUAL);
+            found.cloned()
+        };
+        Ok(keys.iter().map(seen).collect())
+    }
+
+    pub fn query(&mut self, query: &Query) -> Result<Page, Fault> {
+        let found = self.found(query, self.page_size)?;
+        let shown = |item: &&Item| match query.index {
+            Some(index) => projected(item, query.table, index),
+            None => (*item).clone(),
+        };
+        Ok(Page {
+            items: found.items.iter().map(shown).collect(),
+            next: found.next(query.table, query.index),
+        })
+    }
+
+    /// Counts are cheap to bring, so a page is as large as the service's: whatever fits into its bytes.
+    pub fn count(&mut self, query: &Query) -> Result<Count, Fault> {
+        let found = self.found(query, usize::MAX)?;
+        Ok(Count {
+            items: found.items.len() as u64,
+            next: found.next(query.table, query.index),
+        })
+    }
+
+    pub fn scan(&mut self, table: Table, start: Option<&Item>) -> Result<Page, Fault> {
+        let start = start.map(|start| check::key_of(table, start)).transpose()?;
+        self.dice.throttle()?;
+        let items = of_table(&self.stored, table, start);
+        let items = items.filter_map(|(_, stored)| stored.item.as_ref());
+        let found = Found::new(items, self.page_size, table, None);
+        let page = Page {
+            items: found.items.iter().map(|item| (*item).clone()).collect(),
+            next: found.next(table, None),
+        };
+        bill_read(&mut self.read_units, table, None, found.bytes, CONSISTENT);
+        Ok(page)
+    }
+
+    fn found(&mut self, query: &Query, most: usize) -> Result<Found<'_>, Fault> {
+        self.dice.throttle()?;
+        let start = query::start(query)?;
+        let most = query.limit.map_or(most, |limit| most.min(limit as usize));
+        let State {
+            stored,
+            places,
+            dice,
+            read_units,
+            ..
+        } = self;
+        let found = match query.index {
+            None => {
+                let items = of_partition(stored, query, start.map(|start| start.key));
+                let seen = items.filter_map(|stored| stored.seen(dice.stale()));
+                Found::new(seen, most, query.table, None)
+            }
+            Some(index) => {
+                let places = places.of(query, index, start);
+                Found::new(
+                    seen_in(index, places, stored, dice),
+                    most,
+                    query.table,
+                    Some(index),
+                )
+            }
+        };
+        bill_read(read_units, query.table, query.index, found.bytes, EVENTUAL);
+        Ok(found)
+    }
+}
+
+impl Stored {
+    fn seen(&self, stale: bool) -> Option<&Item> {
+        if stale { &self.before } else { &self.item }.as_ref()
+    }
+
+    /// Whether its images have different places in an index.
+    fn is_moved(&self, index: &Index) -> bool {
+        match (&self.item, &self.before) {
+            (Some(item), Some(before)) => {
+                let (now, then) = (index_keys(item, index), index_keys(before, index));
+                now.is_some() && then.is_some() && now != then
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The items of a query's partition of a table, and of its range, after a key.
+fn of_partition<'a>(
+    stored: &'a BTreeMap<Key, Stored>,
+    query: &Query,
+    after: Option<Key>,
+) -> impl Iterator<Item = &'a Stored> {
+    let (from, to) = query
+        .range
+        .as_ref()
+        .map_or((None, None), |(from, to)| (Some(from), Some(to)));
+    // No sort key comes before every sort key, so this is the first key of the partition in any table.
+    let first = || Key {
+        table: query.table,
+        partition: query.partition.clone(),
+        sort: from.cloned(),
+    };
+    let start = after.map_or_else(|| Bound::Included(first()), Bound::Excluded);
+    stored
+        .range((start, Bound::Unbounded))
+        .take_while(move |(key, _)| {
+            key.table == query.table
+                && key.partition == query.partition
+                && to.is_none_or(|to| key.sort.as_ref() <= Some(to))
+        })
+        .map(|(_, stored)| stored)
+}
+
+/// The items that a read sees in these places of an index.
+///
+/// What it sees is drawn for each item. One that moved has two places, and is drawn for once, so that it is seen in one of
+/// them: not in both, nor in none.
+fn seen_in<'a>(
+    index: &Index,
+    places: impl Iterator<Item = &'a Place>,
+    stored: &'a BTreeMap<Key, Stored>,
+    dice: &mut Dice,
+) -> impl Iterator<Item = &'a Item> {
+    let mut moved: HashMap<&Key, bool> = HashMap::new();
+    places.filter_map(move |place| {
+        let stored = stored.get(&place.key)?;
+        let stale = if stored.is_moved(index) {
+            *moved.entry(&place.key).or_insert_with(|| dice.stale())
+        } else {
+            dice.stale()
+        };
+        stored.seen(stale).filter(|item| place.is_of(item, index))
+    })
+}
