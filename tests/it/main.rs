@@ -19,4 +19,5 @@ mod saga;
 mod shapes;
 mod simulation;
 mod support;
+mod tally;
 mod under_fire;

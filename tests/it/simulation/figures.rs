@@ -4,22 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use domain::Currency;
-use domain::tally::Book;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use store::Store;
 use store::memory::MemoryEngine;
 use store::ops::{Item, Key};
 use store::schema::Table;
-use store::tallies::{Board, BoardRow};
 
 use super::auditor::{Promise, Violations, number, number_of, text};
 use crate::support::plain::{self, Figures, Live};
-
-/// Of each board, so many are looked at.
-const TOP: usize = 10;
+use crate::support::reading;
 
 #[derive(Default)]
 struct Seen {
@@ -61,9 +55,7 @@ impl FiguresAuditor {
         let mut wrong = plain::differences(&expected, &kept);
         wrong.extend(sums(&memory.items(Table::Orders), &kept));
         let store = Store::new(memory.clone(), 0);
-        wrong.extend(days(&store, &expected).await);
-        wrong.extend(boards(&store, &expected).await);
-        wrong.extend(ranks(&store, &expected).await);
+        wrong.extend(reading::differences(&store, &expected).await);
         let wrong = wrong.into_iter();
         seen.violations
             .extend(wrong.map(|what| (Promise::FiguresAreTheJournal, what)));
@@ -171,112 +163,4 @@ fn sums(orders: &[Item], kept: &Figures) -> Vec<String> {
             .then(|| format!("{name} of all days are {figures} {currency}, of all orders {sum}"))
     });
     differ.collect()
-}
-
-/// What the journal's days are when they are read.
-async fn days(store: &Store<MemoryEngine>, expected: &Figures) -> Vec<String> {
-    let books = expected.keys().filter_map(|name| name.split('/').next());
-    let days: BTreeSet<Date> = books.filter_map(|book| book.parse().ok()).collect();
-    let mut differ = Vec::new();
-    for day in days {
-        let Ok(currencies) = store.day(day).await else {
-            differ.push(format!("{day} cannot be read"));
-            continue;
-        };
-        for (currency, figures) in currencies {
-            let of = |kind: &str, what: &str| -> Decimal {
-                let prefix = format!("{day}/{kind}/{currency}/");
-                let figures = expected.iter().filter(|(name, _)| {
-                    name.starts_with(&prefix) && name.ends_with(&format!("/{what}"))
-                });
-                figures.map(|(_, figure)| figure).sum()
-            };
-            let total = figures.total().unwrap_or_default();
-            let failed: u64 = total.failed.values().sum();
-            let says = [
-                ("gross", total.gross),
-                ("refunds", total.refunds),
-                ("refund_count", total.refund_count.into()),
-                ("orders", total.orders.into()),
-                ("units", total.units.into()),
-            ];
-            let says = says.map(|(name, figure)| (name, figure, of("hour", name)));
-            let prefix = format!("{day}/hour/{currency}/");
-            let reasons = expected
-                .iter()
-                .filter(|(name, _)| name.starts_with(&prefix) && name.contains("/failed_"));
-            let reasons: Decimal = reasons.map(|(_, times)| times).sum();
-            let also = [
-                ("failed", failed.into(), reasons),
-                (
-                    "customers",
-                    figures.customers.into(),
-                    of("customers", "day"),
-                ),
-            ];
-            for (name, figure, expected) in says.into_iter().chain(also) {
-                if figure != expected {
-                    differ.push(format!(
-                        "{day} is read with {name} {figure}, not {expected}"
-                    ));
-                }
-            }
-        }
-    }
-    differ
-}
-
-fn usd() -> Currency {
-    "USD".parse().expect("a currency")
-}
-
-/// The top of each board, of all time and of each day.
-async fn boards(store: &Store<MemoryEngine>, expected: &Figures) -> Vec<String> {
-    let names = expected.keys().filter_map(|name| name.split('/').next());
-    let names: BTreeSet<&str> = names.collect();
-    let mut differ = Vec::new();
-    for name in names {
-        let book = name.parse().map_or(Book::AllTime, Book::Day);
-        for (board, kind, score) in [
-            (Board::Customers, "customer", "/amount"),
-            (Board::ProductsByRevenue, "product", "/amount"),
-            (Board::ProductsByUnits, "product", "/units"),
-        ] {
-            let plain = plain::board(expected, &format!("{name}/{kind}/USD/"), score);
-            let plain = &plain[..plain.len().min(TOP)];
-            let row = |row: BoardRow| match board {
-                Board::ProductsByUnits => (row.rank, row.id, row.units.into()),
-                _ => (row.rank, row.id, row.amount),
-            };
-            let read = store.board(board, book, usd(), TOP).await;
-            let read: Vec<_> = read.unwrap_or_default().into_iter().map(row).collect();
-            if read != plain {
-                differ.push(format!(
-                    "{board:?} of {name} is {read:?}, and not {plain:?}"
-                ));
-            }
-        }
-    }
-    differ
-}
-
-/// A few customers: the first, the last, and one in between.
-async fn ranks(store: &Store<MemoryEngine>, expected: &Figures) -> Vec<String> {
-    let plain = plain::board(expected, "all/customer/USD/", "/amount");
-    let mut differ = Vec::new();
-    let few = [0, plain.len() / 2, plain.len().saturating_sub(1)];
-    for (rank, id, amount) in few.iter().filter_map(|at| plain.get(*at)) {
-        let read = store.rank(id, usd()).await.ok().flatten();
-        let read = read.map(|read| (read.rank, read.of, read.customer.spend.amount));
-        let expected = Some((*rank, plain.len() as u64, *amount));
-        if read != expected {
-            differ.push(format!(
-                "{id} has rank {read:?}, and should have {expected:?}"
-            ));
-        }
-    }
-    if store.rank("nobody", usd()).await != Ok(None) {
-        differ.push("nobody has a rank".to_owned());
-    }
-    differ
 }

@@ -4,19 +4,18 @@
 //! A seed decides everything, so that a run can be repeated: each failure prints the command that does.
 
 mod auditor;
-mod calendar;
 mod chance;
 mod figures;
 mod files;
 mod gateway;
-mod invocation;
+pub mod invocation;
 mod ledger;
 mod mill;
 mod orders;
 mod queue;
 mod rebuilds;
 mod refunds;
-mod sabotage;
+pub mod sabotage;
 mod state_machine;
 mod stream;
 mod world;
@@ -132,7 +131,7 @@ fn run_all(seeds: std::ops::Range<u64>) -> Counts {
     totals.into_inner().expect("totals")
 }
 
-fn from_environment(name: &str, default: u64) -> u64 {
+pub fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| {
         value
             .parse()

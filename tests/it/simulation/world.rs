@@ -13,7 +13,6 @@ use store::memory::{Faults, MemoryEngine};
 use store::schema::Table;
 use tokio::time::Instant;
 
-use super::calendar::Calendar;
 use super::chance::Chance;
 use super::files::SimFiles;
 use super::gateway::SimGateway;
@@ -23,6 +22,7 @@ use super::queue::SimQueue;
 use super::sabotage::{Sabotage, SimEngine};
 use super::stream::{self, Stream};
 use super::{rebuilds, refunds};
+use crate::support::calendar::Calendar;
 
 /// A message that nobody can read.
 pub const GARBAGE: &str = "garbage";
@@ -85,7 +85,7 @@ impl World {
             saga["States"]["pay"]["Catch"] = serde_json::json!([{"Next": "rolls_back"}]);
             saga["States"]["rolls_back"] = serde_json::json!({"Type": "Task", "Resource": "everything is refused", "Next": "settled"});
         }
-        let calendar = Calendar::draw(&chance);
+        let calendar = Calendar::draw(|limit| chance.below(limit));
         let stream = Stream::of(&memory, chance.clone());
         Rc::new(World {
             engine: SimEngine::new(memory, sabotage),

@@ -1,9 +1,7 @@
-//! When and where a simulation happens: most days of business are plain, so the others are sought out.
+//! When and where something happens: most days of business are plain, so the others are sought out.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-
-use super::chance::Chance;
 
 /// A zone, and an instant shortly after which its clocks change, or a day, a month, a year ends.
 const TURNS: [(&str, &str); 9] = [
@@ -27,11 +25,12 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    pub fn draw(chance: &Chance) -> Calendar {
-        let (zone, turn) = TURNS[chance.below(TURNS.len() as u64) as usize];
+    /// Draws numbers below a limit.
+    pub fn draw(below: impl Fn(u64) -> u64) -> Calendar {
+        let (zone, turn) = TURNS[below(TURNS.len() as u64) as usize];
         let turn: Timestamp = turn.parse().expect("an instant");
-        // Most of a run is over within an hour.
-        let before = SignedDuration::from_secs(chance.below(3_600) as i64);
+        // Most of what is begun then is over within an hour.
+        let before = SignedDuration::from_secs(below(3_600) as i64);
         Calendar {
             zone: TimeZone::get(zone).expect("a bundled zone"),
             start: turn - before,
