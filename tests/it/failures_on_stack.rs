@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
-use edge::resend::{self, Claim, SqsSources};
-use jiff::Timestamp;
 use ordermill::cloud::Stack;
-use store::Store;
-use store::dynamo::DynamoEngine;
 use store::failures::{Changed, State};
 
-use crate::support::stack::{deployed, failed};
+use edge::resend::{self, Claim, SqsSources};
+use jiff::Timestamp;
+
+use crate::support::stack::{deployed, failed, retry};
 use crate::support::{batch, drift, order, stock, verify};
 
 async fn send(stack: &Stack, queue: &str, body: &str) {
@@ -22,16 +21,6 @@ async fn send(stack: &Stack, queue: &str, body: &str) {
         .send()
         .await
         .expect("sent");
-}
-
-async fn retry(stack: &Stack, store: &Store<DynamoEngine>, failure_id: &str) -> Changed {
-    let sources = SqsSources::new(&stack.cloud.aws, stack.sources());
-    let claim = Claim {
-        token: failure_id,
-        again: false,
-    };
-    let answer = resend::retry(store, &sources, failure_id, claim, Timestamp::now()).await;
-    answer.expect("an answer")
 }
 
 #[tokio::test]

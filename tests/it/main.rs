@@ -7,6 +7,8 @@ mod contract;
 mod events;
 mod failures;
 mod failures_on_stack;
+mod figures;
+mod figures_on_stack;
 mod gateway;
 mod house;
 mod intake;

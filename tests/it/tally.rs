@@ -144,7 +144,7 @@ impl Case {
         let code = ["USD", "JPY", "KWD"][self.below(pools.currencies) as usize];
         let currency: Currency = code.parse().expect("a currency");
         let lines = (0..1 + self.below(3)).map(|_| {
-            let product = format!("S-{}", self.below(pools.products));
+            let product = format!("S#{}", self.below(pools.products));
             let most = self.of(&[3, 5_000, 1_000_000]);
             let price = Decimal::new(self.below(most) as i64, currency.scale());
             (product, self.below(5) as u32, price)
@@ -157,7 +157,7 @@ impl Case {
         let failed = self.below(5) == 0;
         Change {
             order_id: format!("{name}-{}", self.below(1_000)),
-            customer_id: format!("C-{}", self.below(pools.customers)),
+            customer_id: format!("C #{}/ü", self.below(pools.customers)),
             failure: failed.then(|| self.of(&Reason::ALL)),
             refund_id: None,
             currency,

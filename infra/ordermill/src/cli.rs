@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub mod figures;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -63,6 +65,16 @@ pub enum Command {
     /// What was put aside: see why, send it again, or leave it.
     #[command(subcommand)]
     Failures(Failures),
+    /// What was earned, sold, refunded and refused: of a day, its hours, or many days.
+    Kpis(figures::Kpis),
+    /// Who spent most, and what is sold most.
+    #[command(subcommand)]
+    Leaderboard(figures::Leaderboard),
+    /// Where a customer stands among all of them.
+    Rank(figures::Rank),
+    /// How figures are added up from the journal: all of them anew, or an entry that is missing in them.
+    #[command(subcommand)]
+    Tally(figures::Tally),
     /// Recompute every figure from its source, and show what does not agree.
     Verify,
     /// Run a payment gateway to try ours with: it declines, delays and fails in the given proportions.
@@ -117,17 +129,21 @@ impl Gateway {
     /// Ends with a usage error where the options do not go together.
     pub fn behaviour(&self) -> Behaviour {
         if let Err(wrong) = self.behaviour.check() {
-            let mut command = Arguments::command();
-            command.build();
-            let gateway = command.find_subcommand_mut("gateway");
-            let error = gateway.map_or_else(
-                || clap::Error::raw(ErrorKind::ValueValidation, &wrong),
-                |gateway| gateway.error(ErrorKind::ValueValidation, &wrong),
-            );
-            error.exit();
+            misused("gateway", &wrong);
         }
         self.behaviour.clone()
     }
+}
+
+/// Ends with a usage error of this command, for what clap cannot see by itself.
+fn misused(name: &str, wrong: &str) -> ! {
+    let mut command = Arguments::command();
+    command.build();
+    let error = match command.find_subcommand_mut(name) {
+        Some(command) => command.error(ErrorKind::ValueValidation, wrong),
+        None => clap::Error::raw(ErrorKind::ValueValidation, wrong),
+    };
+    error.exit();
 }
 
 fn url(text: &str) -> Result<String, String> {
@@ -279,7 +295,7 @@ pub enum Failures {
 
 #[derive(Args)]
 pub struct Filter {
-    /// Only what came from this queue: batches, imports, catalogs.
+    /// Only what came from this queue: batches, imports, catalogs, entries.
     #[arg(long)]
     pub queue: Option<String>,
     /// Only what failed in this way.

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use domain::Currency;
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 pub fn json(value: &impl Serialize) -> Result<()> {
@@ -34,6 +36,28 @@ pub fn table<R: IntoIterator<Item = String>>(
     table
 }
 
+/// The same table with less room between its columns, for one that has many.
+pub fn narrow(mut table: Table) -> Table {
+    for column in table.column_iter_mut() {
+        column.set_padding((1, 0));
+    }
+    table
+}
+
+/// An amount with the decimals of its currency. It is made longer only: what is too precise is not hidden.
+pub fn amount(amount: Decimal, currency: Currency) -> String {
+    let mut amount = amount.normalize();
+    if amount.scale() < currency.scale() {
+        amount.rescale(currency.scale());
+    }
+    amount.to_string()
+}
+
+/// Columns of the terminal, where there is one.
+pub fn width() -> Option<usize> {
+    Table::new().width().map(usize::from)
+}
+
 /// Whether somebody watches: progress goes to stderr, and only then.
 pub fn watched() -> bool {
     std::io::stderr().is_terminal()
@@ -50,4 +74,27 @@ pub fn plain(text: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_the_decimals_of_their_currency() {
+        let check = |text: &str, currency: &str, shown: &str| {
+            let of: Decimal = text.parse().expect("a decimal");
+            assert_eq!(
+                amount(of, currency.parse().expect("a currency")),
+                shown,
+                "{text}"
+            );
+        };
+        check("12.3", "USD", "12.30");
+        check("12.3000", "USD", "12.30");
+        check("-0", "USD", "0.00");
+        check("-7", "KWD", "-7.000");
+        check("1200", "JPY", "1200");
+        check("0.125", "USD", "0.125");
+    }
 }

@@ -60,7 +60,7 @@ pub const UNITS_BOARD: Index = Index {
     name: "units-board",
     partition: "units_board",
     sort: "units_place",
-    includes: &["amount"],
+    includes: &["amount", "orders"],
 };
 
 /// What a list of failures shows, without the messages.

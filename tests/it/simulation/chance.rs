@@ -123,11 +123,14 @@ impl Chance {
         let outages = (some(500) / 100) as u8;
         let jumps = (some(400) / 100) as u8;
         let trouble = Duration::from_secs(u64::from(some(1_800)) + 30);
+        let rebuilds = (some(300) / 75) as u8;
+        let lost = some(300);
         let stream = Delivery {
             late: some(300),
             again: some(500),
+            // Nothing else brings back what is lost.
+            lost: if rebuilds > 0 { lost } else { 0 },
         };
-        let rebuilds = (some(300) / 75) as u8;
         let refunds = (some(800) / 100) as u8;
         let plan = Plan {
             store,

@@ -20,6 +20,7 @@ struct Seen {
     violations: Violations,
     /// Generation of the books, book and entry of each claim, in sequence.
     claims: Vec<(String, String, String)>,
+    known: BTreeSet<Key>,
     /// Each import that ended, how many claims there were by then, and which books were live.
     ends: Vec<(String, usize, Live)>,
     live: Live,
@@ -77,6 +78,10 @@ impl Seen {
         if before.is_some() {
             let what = format!("{key:?} is claimed again");
             self.violations.push((Promise::FiguresAreTheJournal, what));
+        }
+        // Who read long ago which books are live may claim once more what was swept away since: nobody reads those any more.
+        if !self.known.insert(key.clone()) {
+            return;
         }
         let (generation, book) = (generation.unwrap_or_default(), book.unwrap_or_default());
         self.claims

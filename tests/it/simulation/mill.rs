@@ -25,7 +25,7 @@ use super::queue::{SimQueue, event};
 use super::sabotage::{Sabotage, Wired};
 use super::state_machine::{self, Tasks};
 use super::stream;
-use super::world::{GARBAGE, World};
+use super::world::{GARBAGE, GIVEN_UP, World};
 
 /// How long the terms let a payment be pending.
 const TIME_LIMIT: SignedDuration = SignedDuration::from_mins(10);
@@ -182,7 +182,7 @@ async fn operator(world: Rc<World>) {
                 let Ok(Some(record)) = store.failure(id).await else {
                     continue;
                 };
-                if record.payload == GARBAGE {
+                if [GARBAGE, GIVEN_UP].contains(&record.payload.as_str()) {
                     let _discarded = store.discard_failure(id, now).await;
                     continue;
                 }

@@ -13,7 +13,7 @@ use super::world::World;
 /// As patient as a person with a command.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// In half of the runs with rebuilds, the last one is carried through when nothing goes wrong any more.
+/// The last one is carried through when nothing goes wrong any more: in half of the runs, and where entries were given up.
 pub async fn run(world: Rc<World>) {
     let chance = world.chance.clone();
     let plan = chance.plan();
@@ -32,10 +32,15 @@ pub async fn run(world: Rc<World>) {
         };
         chance.count(outcome, 1);
     }
-    if chance.half() {
-        tokio::time::sleep(chance.up_to_ms(600_000)).await;
-        world.peace().await;
-        let scope = scope(&world);
+    tokio::time::sleep(chance.up_to_ms(600_000)).await;
+    world.peace().await;
+    let lost = world.stream.lost.get();
+    if lost || chance.half() {
+        let scope = if lost {
+            Scope::Everything
+        } else {
+            scope(&world)
+        };
         // Others may still be under way that begin later, and then this one is given up.
         while rebuild(world.clone(), scope).await.is_err() {
             tokio::time::sleep(Duration::from_secs(10)).await;

@@ -27,7 +27,7 @@ use super::world::World;
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Records of one delivery at most.
-const RECORDS: usize = 50;
+const RECORDS: usize = 100;
 
 /// How a stream delivers, in per mille.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +36,8 @@ pub struct Delivery {
     pub late: u16,
     /// What was worked off comes again, up to four times.
     pub again: u16,
+    /// What failed is given up: nobody delivers it any more.
+    pub lost: u16,
 }
 
 pub struct Stream {
@@ -46,6 +48,8 @@ pub struct Stream {
     done: RefCell<Vec<usize>>,
     /// Cuts that are still to come again.
     owed: Cell<usize>,
+    /// Something was given up: only who builds the figures anew enters it.
+    pub lost: Cell<bool>,
 }
 
 impl Stream {
@@ -73,6 +77,7 @@ impl Stream {
             arrived,
             done: RefCell::new(vec![0; count]),
             owed: Cell::new(0),
+            lost: Cell::new(false),
         }
     }
 
@@ -125,6 +130,11 @@ async fn read(world: Rc<World>, shard: usize) {
         }
         let cut = stream.cut(&stream.waiting(shard));
         match deliver(&world, shard, cut.clone()).await {
+            None if chance.hits(chance.plan().stream.lost, "stream gave up") => {
+                stream.done.borrow_mut()[shard] = cut.end;
+                stream.lost.set(true);
+                world.entries_given_up();
+            }
             None => tokio::time::sleep(chance.up_to_ms(10_000)).await,
             Some(end) => {
                 stream.done.borrow_mut()[shard] = end;

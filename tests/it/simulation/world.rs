@@ -27,6 +27,9 @@ use crate::support::calendar::Calendar;
 /// A message that nobody can read.
 pub const GARBAGE: &str = "garbage";
 
+/// What the service says of records that it gave up: to send it again would do nothing.
+pub const GIVEN_UP: &str = r#"{"DDBStreamBatchInfo": {"shardId": "shard"}}"#;
+
 /// After the trouble, everything has to come to rest in this time.
 const PEACE: Duration = Duration::from_secs(8 * 3600);
 
@@ -156,6 +159,12 @@ impl World {
             task.abort();
         }
         at_rest
+    }
+
+    /// What the service says of it, where people look.
+    pub fn entries_given_up(&self) {
+        let [.., entries] = &self.dead;
+        entries.push(GIVEN_UP.to_owned());
     }
 
     /// When nothing goes wrong any more.

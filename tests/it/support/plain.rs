@@ -81,8 +81,10 @@ impl Sums {
             let name = (book.to_owned(), currency.clone(), customer.clone());
             self.customers.insert(name);
         }
+        let mut met = BTreeSet::new();
         for line in change["l"].as_array().expect("lines") {
             let sku = line[0].as_str().expect("a product").to_owned();
+            let new = met.insert(sku.clone()) && !refund;
             let units = Decimal::from(line[1].as_u64().expect("units"));
             if !refund {
                 self.add(hourly("units"), units);
@@ -91,6 +93,7 @@ impl Sums {
                 let of = format!("{book}/product/{currency}/{sku}");
                 self.add(format!("{of}/amount"), sign * units * amount(&line[2]));
                 self.add(format!("{of}/units"), sign * units);
+                self.add(format!("{of}/orders"), u8::from(new).into());
                 let name = (book.to_owned(), currency.clone(), sku.clone());
                 self.products.insert(name);
             }

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use domain::ids;
+use edge::resend::{self, Claim, SqsSources};
+use jiff::Timestamp;
 use ordermill::cloud::{Cloud, Stack};
 use ordermill::local::{Emulator, Life, Workspace};
 use store::Store;
 use store::dynamo::DynamoEngine;
-use store::failures::Listed;
+use store::failures::{Changed, Listed};
 use store::imports::Import;
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -117,14 +119,33 @@ pub async fn ended(
     }
 }
 
+/// Sends what failed to its queue again, as the command does.
+pub async fn retry(stack: &Stack, store: &Store<DynamoEngine>, failure_id: &str) -> Changed {
+    let sources = SqsSources::new(&stack.cloud.aws, stack.sources());
+    let claim = Claim {
+        token: failure_id,
+        again: false,
+    };
+    let answer = resend::retry(store, &sources, failure_id, claim, Timestamp::now()).await;
+    answer.expect("an answer")
+}
+
 /// Waits until the failures of `batches` are so.
 pub async fn failed(
     store: &Store<DynamoEngine>,
     are_so: impl Fn(&[Listed]) -> bool,
 ) -> Vec<Listed> {
+    failed_of(store, "batches", are_so).await
+}
+
+pub async fn failed_of(
+    store: &Store<DynamoEngine>,
+    queue: &str,
+    are_so: impl Fn(&[Listed]) -> bool,
+) -> Vec<Listed> {
     let started = Instant::now();
     loop {
-        let listed = store.failures_of("batches").await.expect("an answer");
+        let listed = store.failures_of(queue).await.expect("an answer");
         if are_so(&listed) {
             return listed;
         }

@@ -123,6 +123,8 @@ fn next(import: &Import, books: &Books) -> String {
   cargo run --release -- import {ORDERS} --wait    the same file again: every row a duplicate
   cargo run --release -- order get {failed}                     why one failed
   cargo run --release -- catalog list                            what is left
+  cargo run --release -- kpis --hourly                           what was earned, and when
+  cargo run --release -- leaderboard customers                   who spent most
   cargo run --release -- verify                                  the books, recomputed"
     )
 }

@@ -79,6 +79,6 @@ fn document(import: &Import) -> Value {
         "rows": progress.rows, "rejected": progress.rejected, "continued": progress.continued,
         "duplicates": progress.duplicates,
         "completed": progress.completed, "failed": progress.failed, "pending": progress.pending(),
-        "created_at": record.created_at,
+        "created_at": record.created_at, "completed_at": record.completed_at,
     })
 }

@@ -9,9 +9,13 @@ mod failures;
 mod gateway;
 mod import;
 mod imports;
+mod kpis;
+mod leaderboard;
 mod local;
 mod order;
+mod rank;
 mod rejects;
+mod tally;
 mod verify;
 
 use anyhow::Result;
@@ -33,6 +37,13 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
         Command::Catalog(command) => catalog::run(global, &stack(global).await?, command).await,
         Command::Order(command) => order::run(global, &stack(global).await?, command).await,
         Command::Failures(command) => failures::run(global, &stack(global).await?, command).await,
+        Command::Kpis(options) => {
+            options.check();
+            kpis::run(global, &stack(global).await?, options).await
+        }
+        Command::Leaderboard(board) => leaderboard::run(global, &stack(global).await?, board).await,
+        Command::Rank(options) => rank::run(global, &stack(global).await?, options).await,
+        Command::Tally(command) => tally::run(global, &stack(global).await?, command).await,
         Command::Verify => verify::run(global, &stack(global).await?).await,
         Command::Gateway(options) => gateway::run(global, options).await,
         Command::Cost { id } => cost::run(global, &stack(global).await?, id).await,

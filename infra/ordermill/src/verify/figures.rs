@@ -92,6 +92,7 @@ fn kept(figures: &[Live]) -> Numbers {
                 let of = product_name(&name(*book), subject);
                 add(format!("{of}: amount"), stored.sales.amount);
                 add(format!("{of}: units"), stored.sales.units.into());
+                add(format!("{of}: orders"), stored.sales.orders.into());
             }
         }
     }

@@ -41,6 +41,20 @@ impl Recount {
             let customer = customer(&book, &sale.customer);
             self.add(format!("{customer}: orders"), Decimal::ONE);
         }
+        let products: BTreeSet<&str> = sale.lines.iter().map(|line| line.0).collect();
+        for (book, sku) in books(sale)
+            .iter()
+            .flat_map(|book| products.iter().map(move |sku| (book, sku)))
+        {
+            let product = Subject {
+                currency: sale.customer.currency,
+                id: (*sku).to_owned(),
+            };
+            self.add(
+                format!("{}: orders", product_name(book, &product)),
+                Decimal::ONE,
+            );
+        }
         let (day, hour) = sale.when;
         self.ordered.insert((day, hour, sale.customer.clone()));
     }

@@ -1,6 +1,6 @@
 //! What an entry adds to the figures, all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
@@ -25,11 +25,13 @@ pub struct Spend {
     pub orders: u64,
 }
 
-/// What was sold of a product and did not come back.
+/// What was sold of a product: what comes back takes from amount and units, and never from the orders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sales {
     pub amount: Decimal,
     pub units: i64,
+    /// Orders that it is in.
+    pub orders: u64,
 }
 
 /// What became of rows of an import.
@@ -98,7 +100,7 @@ impl Effects {
                 figures.refund_count = 1;
                 figures.refunds = total;
                 self.sell(change, true)?;
-                Some((negative(total), 0))
+                Some((minus(total), 0))
             }
         };
         if let Some((amount, orders)) = customer {
@@ -117,22 +119,25 @@ impl Effects {
     /// Returns how many units these are.
     fn sell(&mut self, change: &Change, back: bool) -> Result<u64, Fault> {
         let mut sum = 0;
+        let mut seen = BTreeSet::new();
         for (sku, units, price) in &change.lines {
             let amount = price
                 .checked_mul(Decimal::from(*units))
                 .ok_or_else(too_large)?;
             let (amount, signed) = match back {
                 false => (amount, i64::from(*units)),
-                true => (negative(amount), i64::from(*units).saturating_neg()),
+                true => (minus(amount), i64::from(*units).saturating_neg()),
             };
             let product = Subject {
                 currency: change.currency,
                 id: sku.clone(),
             };
             let sales = self.products.entry(product).or_default();
+            let first = seen.insert(sku) && !back;
             sales.add(&Sales {
                 amount,
                 units: signed,
+                orders: u64::from(first),
             })?;
             add_count(&mut sum, u64::from(*units))?;
         }
@@ -140,8 +145,7 @@ impl Effects {
     }
 }
 
-/// A decimal has a sign of its own: this never overflows.
-fn negative(amount: Decimal) -> Decimal {
+fn minus(amount: Decimal) -> Decimal {
     Decimal::ZERO.saturating_sub(amount)
 }
 
@@ -156,7 +160,7 @@ impl Sales {
     pub fn add(&mut self, more: &Sales) -> Result<(), Fault> {
         add_amount(&mut self.amount, more.amount)?;
         self.units = self.units.checked_add(more.units).ok_or_else(too_large)?;
-        Ok(())
+        add_count(&mut self.orders, more.orders)
     }
 }
 
@@ -229,7 +233,8 @@ pub(crate) mod tests {
             .map(|(subject, spend)| (subject.id.as_str(), spend.orders))
             .collect();
         assert_eq!(customers, [("C-1", 2)]);
-        assert_eq!(effects.products[&subject("A")].units, 2);
+        let product = &effects.products[&subject("A")];
+        assert_eq!((product.units, product.orders), (2, 1));
         let settled = Settled {
             completed: 2,
             failed: 1,
@@ -256,7 +261,8 @@ pub(crate) mod tests {
         assert_eq!(*figures, expected);
         let spend = &effects.customers[&subject("C-1")];
         assert_eq!((spend.amount, spend.orders), (Decimal::new(-500, 2), 0));
-        assert_eq!(effects.products[&subject("A")].units, -1);
+        let product = &effects.products[&subject("A")];
+        assert_eq!((product.units, product.orders), (-1, 0));
         assert!(effects.settled.is_nothing());
     }
 

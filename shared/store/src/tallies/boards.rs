@@ -30,7 +30,7 @@ pub struct BoardRow {
     /// The customer, or the product.
     pub id: String,
     pub score: Score,
-    /// Orders of a customer.
+    /// Orders of a customer, or those that a product is in.
     pub orders: u64,
     /// Of a product.
     pub units: i64,

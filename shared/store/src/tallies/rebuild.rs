@@ -5,6 +5,7 @@
 
 use domain::Fault;
 use domain::journal::Entry;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -16,6 +17,9 @@ use crate::ops::{Condition, Key, Write};
 use crate::retry::Store;
 use crate::schema::Table;
 
+/// Requests under way that take away what is live no more.
+const DELETES_AT_ONCE: usize = 16;
+
 /// What a rebuild came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rebuilt {
@@ -26,8 +30,8 @@ pub struct Rebuilt {
 }
 
 impl<E: Engine> Store<E> {
-    /// Begins, builds and swaps. One that dies in between leaves the live figures as they are; the next one begins anew.
-    /// Tells how many entries were read so far.
+    /// Begins, builds and swaps; then imports end of which nothing is missing any more. One that dies in between leaves the
+    /// live figures as they are; the next one begins anew. Tells how many entries were read so far.
     pub async fn rebuild(
         &self,
         scope: Scope,
@@ -60,12 +64,16 @@ impl<E: Engine> Store<E> {
                 next => start = next,
             }
         }
-        match self.swap(&building).await? {
-            true => Ok(rebuilt),
-            false => Err(Fault::Refused(
+        if !self.swap(&building).await? {
+            return Err(Fault::Refused(
                 "somebody else began to rebuild meanwhile".to_owned(),
-            )),
+            ));
         }
+        // What was missing before may have been all that kept an import from its end, and nobody else looks again.
+        for import_id in self.running_imports().await? {
+            self.end_import_if_settled(&import_id, now()).await?;
+        }
+        Ok(rebuilt)
     }
 
     /// Takes away what was live before the last rebuild, or was never finished. It is not done right after a swap, for
@@ -76,17 +84,20 @@ impl<E: Engine> Store<E> {
             let page = self.scan(Table::Tallies, start).await?;
             // Read after the page: what has begun since then is kept.
             let books = self.books().await?;
+            let mut gone = Vec::new();
             for item in page.items {
                 let partition = string(&item, Table::Tallies.partition())?;
                 if !books.keeps(&partition) {
-                    let delete = Write::Delete {
+                    gone.push(Write::Delete {
                         key: Key::sorted(Table::Tallies, &partition, &string(&item, "sk")?),
                         condition: Condition::Always,
-                    };
-                    // Without a condition, it is gone whatever the answer.
-                    let _gone = self.write(&delete).await?;
+                    });
                 }
             }
+            let deleted = stream::iter(gone.iter().map(|delete| self.write(delete)));
+            let mut deleted = deleted.buffer_unordered(DELETES_AT_ONCE);
+            // Without a condition, each is gone whatever it was.
+            while let Some(_gone) = deleted.try_next().await? {}
             match page.next {
                 None => return Ok(()),
                 next => start = next,

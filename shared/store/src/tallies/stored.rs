@@ -98,6 +98,7 @@ impl StoredProduct {
             sales: Sales {
                 amount: decimal(item, "amount")?,
                 units: signed(item, "units")?,
+                orders: count(item, "orders")?,
             },
         })
     }
@@ -119,6 +120,7 @@ impl StoredProduct {
         let numbers = vec![
             ("amount", number(next.sales.amount)),
             ("units", number(next.sales.units)),
+            ("orders", number(next.sales.orders)),
             (BOARD.partition, text(target.board_of(PRODUCTS, subject))),
             (BOARD.sort, text(amount.place())),
             (UNITS_BOARD.partition, text(target.board_of(UNITS, subject))),

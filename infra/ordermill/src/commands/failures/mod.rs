@@ -1,6 +1,7 @@
 //! `failures`: what was put aside, and what people decide about it.
 
 mod decide;
+mod entry;
 mod show;
 
 use anyhow::{Result, bail};

@@ -1,4 +1,4 @@
-//! `failures show`: one failure, its message, and how far the orders in it are.
+//! `failures show`: one failure, its message, and how far the orders in it are, or which entry of the journal it is about.
 
 use anyhow::{Result, bail};
 use domain::limits::KEY_BYTES;
@@ -9,6 +9,7 @@ use store::dynamo::DynamoEngine;
 use store::failures::FailureRecord;
 use store::orders::OrderRecord;
 
+use super::entry;
 use crate::cli::Global;
 use crate::cloud::Stack;
 use crate::output;
@@ -24,15 +25,17 @@ pub async fn run(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
         Some(batch) => orders(&store, batch).await?,
         None => Vec::new(),
     };
+    let entry = entry::of(&store, &failure).await;
     let import_id = batch.map(|batch| batch.import_id).unwrap_or_default();
     if global.json {
         let orders: Vec<Value> = orders
             .iter()
             .map(|(order, found)| document(&import_id, order, found.as_ref()))
             .collect();
-        output::json(
-            &json!({"failure": failure.listed, "group": failure.group, "payload": failure.payload, "orders": orders}),
-        )?;
+        output::json(&json!({
+            "failure": failure.listed, "group": failure.group, "payload": failure.payload, "orders": orders,
+            "entry": entry.as_ref().map(entry::Named::document),
+        }))?;
         return Ok(true);
     }
     println!("{}", table(&failure));
@@ -43,6 +46,9 @@ pub async fn run(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
             [order_id, order.row.to_string(), output::plain(&status)]
         });
         println!("\n{}", output::table(&["order", "row", "now"], &[1], rows));
+    }
+    if let Some(entry) = &entry {
+        println!("\n{}", entry.table());
     }
     println!("\nThe message:\n\n{}", readable(&failure.payload));
     Ok(true)

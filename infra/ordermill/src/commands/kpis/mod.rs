@@ -1,0 +1,74 @@
+//! `kpis`: what was earned, sold, refunded and refused, by day and by hour.
+
+mod bars;
+mod document;
+mod realtime;
+mod sheet;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use domain::{Currency, Fault};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use store::tallies::DayFigures;
+use store::{Engine, Store};
+
+use crate::cli::Global;
+use crate::cli::figures::{Kpis, Period};
+use crate::cloud::Stack;
+use crate::output;
+use realtime::Realtime;
+use sheet::Sheet;
+
+/// Days that are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// What happened on a day, in each currency.
+type Day = (Date, BTreeMap<Currency, DayFigures>);
+
+pub async fn run(global: &Global, stack: &Stack, options: &Kpis) -> Result<bool> {
+    let (store, zone) = (stack.store()?, stack.time_zone()?);
+    let period = options.period(Timestamp::now().to_zoned(zone.clone()).date());
+    let days = days(&store, period).await?;
+    let realtime = match (options.is_about_today(), days.first()) {
+        (true, Some((_, today))) => Some(Realtime::read(stack, &store, today).await?),
+        _ => None,
+    };
+    let sheets = sheet::of(&days, period, &zone, options.currency)?;
+    let zone = stack.output("BusinessTimeZone")?;
+    match global.json {
+        true => output::json(&document::of(period, zone, &sheets, realtime.as_ref()))?,
+        false => show(period, zone, &sheets, realtime.as_ref()),
+    }
+    Ok(true)
+}
+
+async fn days<E: Engine>(store: &Store<E>, period: Period) -> Result<Vec<Day>, Fault> {
+    let days = period.first.series(jiff::Span::new().days(1));
+    stream::iter(days.take_while(|day| *day <= period.last))
+        .map(async |day| Ok((day, store.day(day).await?)))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+fn show(period: Period, zone: &str, sheets: &[Sheet], realtime: Option<&Realtime>) {
+    println!("{}", tables::title(period, zone));
+    if let Some(realtime) = realtime {
+        println!("\n{realtime}");
+    }
+    if sheets.is_empty() {
+        println!("\nNothing was sold, refunded or refused.");
+        return;
+    }
+    println!("\n{}", tables::summary(sheets, period.by));
+    for sheet in sheets.iter().filter(|sheet| !sheet.rows.is_empty()) {
+        println!("\n{}", tables::rows(sheet, period.by));
+        if let Some(chart) = bars::chart(sheet, output::width()) {
+            println!("\n Net revenue, {}\n\n{chart}", sheet.currency);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What is going on now.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context, Result};
+use aws_sdk_sqs::types::QueueAttributeName;
+use domain::Currency;
+use domain::tally::Figures;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Serialize;
+use store::tallies::DayFigures;
+use store::{Engine, Store};
+
+use super::AT_ONCE;
+use crate::cloud::Stack;
+use crate::output;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Realtime {
+    /// Rows that are on their way. Nobody knows, where an import does not add up.
+    pending_rows: Option<u64>,
+    running_imports: u64,
+    /// As the queue says, which does not know exactly itself.
+    batches_waiting: u64,
+    batches_in_flight: u64,
+    completed_today: u64,
+    failed_today: u64,
+    /// Net revenue, by currency.
+    revenue_today: BTreeMap<&'static str, String>,
+}
+
+impl Realtime {
+    /// `today` in every currency: what is pending does not say which one it will be.
+    pub async fn read<E: Engine>(
+        stack: &Stack,
+        store: &Store<E>,
+        today: &BTreeMap<Currency, DayFigures>,
+    ) -> Result<Realtime> {
+        let pending = pending(store).await?;
+        let (batches_waiting, batches_in_flight) = batches(stack).await?;
+        let mut realtime = Realtime {
+            pending_rows: pending
+                .iter()
+                .try_fold(0_u64, |sum, rows| Some(sum.saturating_add((*rows)?))),
+            running_imports: pending.len() as u64,
+            batches_waiting,
+            batches_in_flight,
+            completed_today: 0,
+            failed_today: 0,
+            revenue_today: BTreeMap::new(),
+        };
+        for (currency, day) in today {
+            realtime.take(*currency, &day.total()?);
+        }
+        Ok(realtime)
+    }
+
+    fn take(&mut self, currency: Currency, total: &Figures) {
+        self.completed_today = self.completed_today.saturating_add(total.orders);
+        self.failed_today = self.failed_today.saturating_add(total.failed_orders());
+        let revenue = output::amount(total.net(), currency);
+        self.revenue_today.insert(currency.code(), revenue);
+    }
+}
+
+/// Of each import that is not over, how many of its rows are on their way.
+async fn pending<E: Engine>(store: &Store<E>) -> Result<Vec<Option<u64>>> {
+    let imports: Vec<_> = stream::iter(store.running_imports().await?)
+        .map(async |id| store.import(&id).await)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    // The list may be a moment behind.
+    let running = imports
+        .into_iter()
+        .flatten()
+        .filter(|import| !import.is_over());
+    Ok(running.map(|import| import.progress.pending()).collect())
+}
+
+/// How many batches wait in the queue, and how many are being worked on.
+async fn batches(stack: &Stack) -> Result<(u64, u64)> {
+    let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+    let in_flight = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+    let asked = aws_sdk_sqs::Client::new(&stack.cloud.aws)
+        .get_queue_attributes()
+        .queue_url(stack.output("BatchesQueueUrl")?)
+        .attribute_names(waiting.clone())
+        .attribute_names(in_flight.clone())
+        .send()
+        .await;
+    let answer = asked.context("asking the queue of batches")?;
+    let attributes = answer.attributes.unwrap_or_default();
+    let count = |name| attributes.get(&name).and_then(|count| count.parse().ok());
+    let counts = count(waiting).zip(count(in_flight));
+    counts.context("the queue of batches does not say how many there are")
+}
+
+impl fmt::Display for Realtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pending = match self.pending_rows {
+            Some(pending) => pending.to_string(),
+            None => "?".to_owned(),
+        };
+        let revenue = self.revenue_today.iter();
+        let revenue = revenue.map(|(currency, amount)| format!(", {amount} {currency}"));
+        write!(
+            f,
+            " now     {pending} rows pending, {} imports not over\n         \
+             about {} batches waiting, about {} in flight\n \
+             today   {} completed, {} failed{}",
+            self.running_imports,
+            self.batches_waiting,
+            self.batches_in_flight,
+            self.completed_today,
+            self.failed_today,
+            revenue.collect::<String>()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Reason;
+    use rust_decimal::Decimal;
+
+    #[test]
+    fn what_is_going_on_is_said_in_three_lines() {
+        let mut realtime = Realtime {
+            pending_rows: Some(120),
+            running_imports: 2,
+            batches_waiting: 3,
+            batches_in_flight: 1,
+            completed_today: 0,
+            failed_today: 0,
+            revenue_today: BTreeMap::new(),
+        };
+        let total = Figures {
+            orders: 7,
+            gross: Decimal::new(5, 0),
+            failed: BTreeMap::from([(Reason::OutOfStock, 2)]),
+            ..Figures::default()
+        };
+        for currency in ["USD", "JPY"] {
+            realtime.take(currency.parse().expect("a currency"), &total);
+        }
+        let said = realtime.to_string();
+        assert_eq!(
+            said.lines().collect::<Vec<_>>(),
+            [
+                " now     120 rows pending, 2 imports not over",
+                "         about 3 batches waiting, about 1 in flight",
+                " today   14 completed, 4 failed, 5 JPY, 5.00 USD",
+            ]
+        );
+        realtime.pending_rows = None;
+        assert!(realtime.to_string().contains("? rows pending"));
+    }
+}

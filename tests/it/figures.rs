@@ -1,0 +1,409 @@
+//! Figures in memory: what they cost, that `verify` sees each that is wrong, that a rebuild mends it, and what becomes of
+//! entries that cannot be entered.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use domain::journal::{Change, Entry};
+use domain::tally::Book;
+use domain::{Currency, Fault};
+use edge::Invocation;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use store::memory::MemoryEngine;
+use store::ops::{Item, Value, number};
+use store::schema::Table;
+use store::tallies::{Board, Scope};
+use store::{Engine, Store, journal};
+use tally::{Entries, EntryName, Event};
+
+use crate::support::memory::MemoryInbox;
+use crate::support::{
+    approving, batch, drift, now, order, read, saga, stock, tally, tally_and_verify, verify,
+};
+
+fn usd() -> Currency {
+    "USD".parse().expect("a currency")
+}
+
+/// An entry of orders of one unit each: customer, product, and what it costs in cents.
+fn entry(name: &str, orders: &[(String, String, i64)]) -> Entry {
+    let changes = orders.iter().zip(1..).map(|((customer, sku, cents), row)| {
+        let mut order = order(row, &format!("{name}-{row}"), &[(sku, 1)]);
+        order.customer_id = customer.clone();
+        order.lines[0].unit_price = Decimal::new(*cents, 2);
+        order.total = order.lines[0].unit_price;
+        Change::new(&order, None)
+    });
+    Entry::settled(
+        "finalize",
+        name,
+        "im_f",
+        1,
+        changes.collect(),
+        now(),
+        &TimeZone::UTC,
+    )
+}
+
+async fn enter<E: Engine>(store: &Store<E>, entries: &[Entry]) {
+    let answers = store
+        .enter(entries, &TimeZone::UTC, now())
+        .await
+        .expect("answers");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+/// Orders of two customers, some of which fail, settled and entered.
+async fn settled(engine: &MemoryEngine) -> Store<MemoryEngine> {
+    let store = Store::new(engine.clone(), 1);
+    stock(&store, &[("A", 6), ("B", 100)]).await;
+    let orders = (1..=12)
+        .map(|row| {
+            order(
+                row,
+                &format!("O-{row}"),
+                &[(["A", "B"][row as usize % 2], 2)],
+            )
+        })
+        .collect();
+    saga(&store, &approving("0.8"), &batch("im_f", 0, orders))
+        .await
+        .expect("settled");
+    tally(&store).await;
+    store
+}
+
+/// Figures, and not what says which of them are live.
+fn figures(engine: &MemoryEngine) -> Vec<Item> {
+    let mut items = engine.items(Table::Tallies);
+    items.retain(|item| {
+        let key = |name: &str| matches!(item.get(name), Some(Value::S(key)) if key.contains("#claim#") || key == "books");
+        !key("pk")
+    });
+    items
+}
+
+#[tokio::test]
+async fn verify_sees_every_number_that_is_wrong() {
+    let engine = MemoryEngine::new();
+    let store = settled(&engine).await;
+    assert!(drift(&verify(&store).await).is_empty());
+    let mut wrong = 0;
+    for item in figures(&engine) {
+        for (name, value) in item.iter() {
+            let spoiled = match value {
+                Value::N(digits) if name != "v" => {
+                    number(digits.parse::<Decimal>().expect("a number") + Decimal::ONE)
+                }
+                Value::S(place) if name.ends_with("place") => Value::S(format!("{place}1")),
+                _ => continue,
+            };
+            let mut broken = item.clone();
+            broken.insert(name.clone(), spoiled);
+            engine
+                .overwrite(Table::Tallies, &broken)
+                .expect("overwritten");
+            assert!(
+                !drift(&verify(&store).await).is_empty(),
+                "{name} of {item:?}"
+            );
+            wrong += 1;
+        }
+        engine
+            .overwrite(Table::Tallies, &item)
+            .expect("overwritten");
+    }
+    assert!(wrong > 50, "{wrong} numbers were spoiled");
+    assert!(drift(&verify(&store).await).is_empty());
+}
+
+#[tokio::test]
+async fn a_rebuild_mends_whatever_was_wrong() {
+    let engine = MemoryEngine::new();
+    let store = settled(&engine).await;
+    let before = figures(&engine).len();
+    for scope in [
+        Scope::Day("2026-03-01".parse().expect("a day")),
+        Scope::Everything,
+    ] {
+        for mut item in figures(&engine) {
+            let day = matches!(item.get("pk"), Some(Value::S(key)) if key.contains("#2026-"));
+            if day || scope == Scope::Everything {
+                item.insert("amount".to_owned(), number(77));
+                item.insert("orders".to_owned(), number(77));
+                engine
+                    .overwrite(Table::Tallies, &item)
+                    .expect("overwritten");
+            }
+        }
+        assert!(!drift(&verify(&store).await).is_empty());
+        let rebuilt = store
+            .rebuild(scope, &TimeZone::UTC, now, |_| {})
+            .await
+            .expect("rebuilt");
+        assert!(
+            rebuilt.entries > 0 && rebuilt.wrong.is_empty(),
+            "{rebuilt:?}"
+        );
+        assert!(drift(&verify(&store).await).is_empty(), "{scope:?}");
+        // What the stream delivers again counts no second time.
+        assert!(
+            drift(&tally_and_verify(&store).await).is_empty(),
+            "{scope:?}"
+        );
+    }
+    // What was live before is there until the next one, and no longer.
+    let mut last = 0;
+    for _ in 0..3 {
+        store
+            .rebuild(Scope::Everything, &TimeZone::UTC, now, |_| {})
+            .await
+            .expect("rebuilt");
+        last = figures(&engine).len();
+    }
+    assert_eq!(last, 2 * before);
+}
+
+#[derive(Default)]
+struct Sent(Mutex<Vec<EntryName>>);
+
+impl Entries for Sent {
+    async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
+        self.0.lock().expect("a lock").extend(entries);
+        Ok(())
+    }
+}
+
+fn at() -> Invocation {
+    Invocation {
+        now: now(),
+        remaining: Duration::from_secs(60),
+        draw: 1,
+    }
+}
+
+#[tokio::test]
+async fn the_sample_events_are_what_tally_takes() {
+    let store = Store::new(MemoryEngine::new(), 1);
+    let (queue, sent) = (MemoryInbox::default(), Sent::default());
+    let ports = tally::Ports {
+        store: &store,
+        queue: &queue,
+        entries: &sent,
+        zone: &TimeZone::UTC,
+    };
+    let event = |name: &str| -> Event {
+        serde_json::from_slice(&read(&format!("events/{name}.json"))).expect("an event")
+    };
+    let Event::Journal(stream) = event("tally") else {
+        panic!("not of a stream");
+    };
+    // Of the two records, one is an entry that nobody can read.
+    let response = tally::handle(&ports, event("tally"), at())
+        .await
+        .expect("an answer");
+    assert!(response.batch_item_failures.is_empty());
+    assert_eq!(sent.0.lock().expect("a lock").len(), 1);
+    let day = store
+        .day("2026-03-01".parse().expect("a day"))
+        .await
+        .expect("a day");
+    let total = day[&usd()].total().expect("a sum");
+    assert_eq!((total.orders, total.failed_orders()), (2, 1));
+    assert_eq!(total.gross, "332.05".parse::<Decimal>().expect("a decimal"));
+
+    // The queue names the same entry; the journal of this test has none, until it is put there.
+    let response = tally::handle(&ports, event("tally-entries"), at())
+        .await
+        .expect("an answer");
+    assert!(response.batch_item_failures.is_empty());
+    assert_eq!(queue.buried.lock().expect("a lock").len(), 1);
+    let image = stream.records[0].change.new_image.clone();
+    store
+        .engine()
+        .overwrite(Table::Journal, &image)
+        .expect("written");
+    tally::handle(&ports, event("tally-entries"), at())
+        .await
+        .expect("an answer");
+    assert_eq!(queue.buried.lock().expect("a lock").len(), 1);
+    let again = store
+        .day("2026-03-01".parse().expect("a day"))
+        .await
+        .expect("a day");
+    assert_eq!(again, day, "what was entered is not entered again");
+}
+
+#[tokio::test]
+async fn an_entry_that_is_too_old_is_not_believed_to_be_new() {
+    let store = Store::new(MemoryEngine::new(), 1);
+    let mut old = entry("old", &[("C".to_owned(), "A".to_owned(), 100)]);
+    old.at = now() - SignedDuration::from_hours(24 * 30);
+    let recent = entry("recent", &[("C".to_owned(), "A".to_owned(), 100)]);
+    let entries = [old, recent];
+    let answers = store
+        .enter(&entries, &TimeZone::UTC, now())
+        .await
+        .expect("answers");
+    assert!(
+        matches!(answers[..], [Err(Fault::Refused(_)), Ok(())]),
+        "{answers:?}"
+    );
+    for entry in &entries {
+        let put = journal::append(entry).expect("an entry");
+        store.engine().write(&put).await.expect("written");
+    }
+    store
+        .rebuild(Scope::Everything, &TimeZone::UTC, now, |_| {})
+        .await
+        .expect("rebuilt");
+    assert_eq!(store.settled("im_f").await.expect("an answer").completed, 2);
+}
+
+#[tokio::test]
+async fn boards_and_ranks_share_places_and_follow_refunds_at_once() {
+    let store = Store::new(MemoryEngine::new(), 1);
+    let spent = [
+        ("C-1", 500),
+        ("C-2", 900),
+        ("C-3", 500),
+        ("C-4", 100),
+        ("C-5", 505),
+    ];
+    let orders = spent.map(|(customer, cents)| (customer.to_owned(), "A".to_owned(), cents));
+    enter(&store, &[entry("one", &orders)]).await;
+    let board = async || -> Vec<(u64, String)> {
+        let rows = store
+            .board(Board::Customers, Book::AllTime, usd(), 10)
+            .await
+            .expect("a board");
+        for row in &rows {
+            let rank = store
+                .rank(&row.id, usd())
+                .await
+                .expect("an answer")
+                .expect("a rank");
+            assert_eq!((rank.rank, rank.of), (row.rank, 5), "{}", row.id);
+        }
+        rows.into_iter().map(|row| (row.rank, row.id)).collect()
+    };
+    let names = |ranks: [(u64, &str); 5]| ranks.map(|(rank, id)| (rank, id.to_owned()));
+    let expected = names([(1, "C-2"), (2, "C-5"), (3, "C-1"), (3, "C-3"), (5, "C-4")]);
+    assert_eq!(board().await, expected);
+
+    let mut change = entry("one", &orders).changes.remove(1);
+    change.refund_id = Some("re_1".to_owned());
+    change.total = Decimal::new(400, 2);
+    let refund = Entry::refunded("re_1", "im_f", change, now(), &TimeZone::UTC);
+    enter(&store, &[refund.clone(), refund]).await;
+    let expected = names([(1, "C-5"), (2, "C-1"), (2, "C-2"), (2, "C-3"), (5, "C-4")]);
+    assert_eq!(board().await, expected);
+    assert_eq!(store.rank("nobody", usd()).await, Ok(None));
+    assert_eq!(store.currencies().await, Ok(vec![usd()]));
+}
+
+/// Batches of forty orders, of so many customers each, that are nobody else's; products are a handful, as chunk sorts them.
+fn batches(entries: usize, customers: usize) -> Vec<Entry> {
+    let of = |number: usize| {
+        let orders: Vec<(String, String, i64)> = (0..40)
+            .map(|row| {
+                let customer = format!("C-{}", number * customers + row % customers);
+                let sku = format!("S-{}", (number * 4 + row / 10) % 100);
+                (
+                    customer,
+                    sku,
+                    1_000 + (number * 7 + row * 131) as i64 % 90_000,
+                )
+            })
+            .collect();
+        entry(&format!("im_f-{number:06}"), &orders)
+    };
+    (0..entries).map(of).collect()
+}
+
+#[tokio::test]
+#[ignore = "a measurement: cargo test -p it measure_the_units -- --ignored --nocapture"]
+async fn measure_the_units_of_an_order() {
+    println!(
+        "| customers in a batch | entries in an invocation | written: tallies | board | units-board | read | transactions in 1,000 orders |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for customers in [1, 10, 40] {
+        for together in [1, 10, 100] {
+            let engine = MemoryEngine::new();
+            let store = Store::new(engine.clone(), 1);
+            let entries = batches(100, customers);
+            for entries in entries.chunks(together) {
+                enter(&store, entries).await;
+            }
+            let orders = 4_000.0;
+            let written = engine.write_units();
+            let each = |name: &str| written.get(name).copied().unwrap_or_default() as f64 / orders;
+            let read: f64 = engine.read_units().values().sum();
+            println!(
+                "| {customers} | {together} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} |",
+                each("tallies"),
+                each("tallies/board"),
+                each("tallies/units-board"),
+                read / orders,
+                engine.transactions() as f64 / 4.0
+            );
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "a measurement: cargo test -p it measure_the_rank -- --ignored --nocapture"]
+async fn measure_the_rank_of_a_million() {
+    const CUSTOMERS: usize = 1_000_000;
+    let engine = MemoryEngine::new();
+    let store = Store::new(engine.clone(), 1);
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut spent: Vec<(i64, String)> = Vec::with_capacity(CUSTOMERS);
+    for number in 0..CUSTOMERS / 40 {
+        let orders: Vec<(String, String, i64)> = (0..40)
+            .map(|row| {
+                // From one to ten thousand dollars, as many in each order of magnitude.
+                let cents = 10_f64.powf(2.0 + 4.0 * random.f64()) as i64;
+                let customer = format!("C-{:07}", number * 40 + row);
+                spent.push((cents, customer.clone()));
+                (customer, "S".to_owned(), cents)
+            })
+            .collect();
+        enter(&store, &[entry(&format!("im_f-{number:06}"), &orders)]).await;
+    }
+    spent.sort_by(|one, other| other.cmp(one));
+    println!("| customer | rank | requests' read units | time |");
+    println!("|---|---|---|---|");
+    for place in [0, 999, CUSTOMERS / 2, CUSTOMERS - 1] {
+        let (cents, customer) = &spent[place];
+        let before: f64 = engine.read_units().values().sum();
+        let started = Instant::now();
+        let rank = store
+            .rank(customer, usd())
+            .await
+            .expect("an answer")
+            .expect("a rank");
+        let time = started.elapsed();
+        let units = engine.read_units().values().sum::<f64>() - before;
+        let expected = spent.partition_point(|(other, _)| other > cents) as u64 + 1;
+        assert_eq!((rank.rank, rank.of), (expected, CUSTOMERS as u64));
+        println!("| {} | {} | {units} | {time:.1?} |", place + 1, rank.rank);
+    }
+    let started = Instant::now();
+    let before = engine.read_units();
+    let board = store
+        .board(Board::Customers, Book::AllTime, usd(), 10)
+        .await
+        .expect("a board");
+    let after: BTreeMap<String, f64> = engine.read_units();
+    let units = after.values().sum::<f64>() - before.values().sum::<f64>();
+    assert_eq!(board[0].amount, Decimal::new(spent[0].0, 2));
+    println!(
+        "the first ten: {units} read units, {:.1?}",
+        started.elapsed()
+    );
+}
