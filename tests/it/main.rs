@@ -22,4 +22,5 @@ mod saga;
 mod shapes;
 mod simulation;
 mod support;
+mod tally;
 mod under_fire;
