@@ -35,9 +35,9 @@ fn batches(entries: usize, customers: usize) -> Vec<Entry> {
 #[ignore = "a measurement: cargo test -p it measure_the_units -- --ignored --nocapture"]
 async fn measure_the_units_of_an_order() {
     println!(
-        "| customers in a batch | entries in an invocation | written: tallies | board | units-board | read | transactions in 1,000 orders |"
+        "| customers in a batch | entries in an invocation | written: tallies | board | units-board | read: tallies | imports | transactions in 1,000 orders |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     for customers in [1, 10, 40] {
         for together in [1, 10, 100] {
             let engine = MemoryEngine::new();
@@ -49,13 +49,15 @@ async fn measure_the_units_of_an_order() {
             let orders = 4_000.0;
             let written = engine.write_units();
             let each = |name: &str| written.get(name).copied().unwrap_or_default() as f64 / orders;
-            let read: f64 = engine.read_units().values().sum();
+            let read = engine.read_units();
+            let read = |name: &str| read.get(name).copied().unwrap_or_default() / orders;
             println!(
-                "| {customers} | {together} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} |",
+                "| {customers} | {together} | {:.2} | {:.2} | {:.2} | {:.3} | {:.3} | {:.1} |",
                 each("tallies"),
                 each("tallies/board"),
                 each("tallies/units-board"),
-                read / orders,
+                read("tallies"),
+                read("imports"),
                 engine.transactions() as f64 / 4.0
             );
         }

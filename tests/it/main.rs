@@ -23,4 +23,5 @@ mod saga;
 mod shapes;
 mod simulation;
 mod support;
+mod tally;
 mod under_fire;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use ordermill::gateway::Book;
-use payments::contract::{ChargeStatus, Movement};
 use rust_decimal::Decimal;
 use store::memory::MemoryEngine;
 use store::ops::{Item, Key, Value};
 use store::schema::Table;
 
+use super::ledger::{self, Money};
 use super::orders::{Catalog, OrderFile};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,9 @@ pub enum Promise {
     NothingIsCorrupt,
     OrdersFailForAReason,
     AmountsAreThoseOfTheFile,
+    FiguresAreTheJournal,
+    ImportsEndOnce,
+    ImportsEndLast,
 }
 
 pub type Violations = Vec<(Promise, String)>;
@@ -80,7 +83,7 @@ impl Auditor {
             .collect();
         rows(memory, &orders, files, &mut found);
         units(memory, &orders, files, catalog, &mut found);
-        ledger(&orders, book, &mut found);
+        ledger::check(&orders, book, &mut found);
         journal(memory, &orders, &mut found);
         found
     }
@@ -149,9 +152,9 @@ fn order(key: &Key, before: Option<&Item>, after: &Item, book: &Book, found: &mu
             format!("{id} went from {from:?} to {to}"),
         ));
     }
-    let charged = money(book, id).0;
+    let taken = Money::of(book, id).taken;
     if ["PAID", "COMPLETED"].contains(&to.as_str())
-        && charged.is_zero()
+        && taken.is_zero()
         && !number_of(after, "total").is_zero()
     {
         found.push((
@@ -159,23 +162,6 @@ fn order(key: &Key, before: Option<&Item>, after: &Item, book: &Book, found: &mu
             format!("{id} is {to}, and nothing is captured for it"),
         ));
     }
-}
-
-/// What is captured for a charge at this moment, and how often it was.
-fn money(book: &Book, id: &str) -> (Decimal, usize) {
-    let mut captures = 0;
-    let sum = book
-        .entries()
-        .iter()
-        .filter(|entry| entry.charge == id)
-        .fold(Decimal::ZERO, |sum, entry| match entry.kind {
-            Movement::Capture => {
-                captures += 1;
-                sum + entry.amount
-            }
-            Movement::Void | Movement::Refund => sum - entry.amount,
-        });
-    (sum, captures)
 }
 
 /// Every row is an order that ended, a duplicate that was counted, or no order at all.
@@ -313,82 +299,10 @@ fn units(
     }
 }
 
-/// What the gateway took is what our orders say.
-fn ledger(orders: &BTreeMap<String, Item>, book: &Book, found: &mut Violations) {
-    for entry in book.entries() {
-        if !orders.contains_key(&entry.charge) {
-            found.push((
-                Promise::NobodyIsChargedTwice,
-                format!("{} was charged, and is no order", entry.charge),
-            ));
-        }
-    }
-    for (id, order) in orders {
-        let (sum, captures) = money(book, id);
-        let (status, total) = (text(order, "status"), number_of(order, "total"));
-        if captures > 1 {
-            found.push((
-                Promise::NobodyIsChargedTwice,
-                format!("{id} was captured {captures} times"),
-            ));
-        }
-        let given_back = !text(order, "given_back").is_empty();
-        match status.as_str() {
-            "FAILED" => {
-                let stands = book.find(id).map(|charge| charge.status).ok();
-                let reason = match text(order, "failure").as_str() {
-                    "payment_declined" => stands == Some(ChargeStatus::Declined) || captures > 0,
-                    "payment_expired" => stands == Some(ChargeStatus::Voided) || captures > 0,
-                    // Before anybody was asked for money.
-                    _ => stands.is_none(),
-                };
-                if !reason {
-                    let what = format!("{id} failed, {}: {stands:?}", text(order, "failure"));
-                    found.push((Promise::OrdersFailForAReason, what));
-                }
-                if !sum.is_zero() {
-                    let promise = if given_back {
-                        Promise::TheLedgerIsOurBooks
-                    } else {
-                        Promise::FailedOrdersAreNotCharged
-                    };
-                    found.push((promise, format!("{id} failed, and {sum} of it is captured")));
-                } else if (captures > 0) != given_back {
-                    found.push((Promise::TheLedgerIsOurBooks, format!("{id} failed, was captured {captures} times, and given back: {given_back}")));
-                }
-            }
-            "COMPLETED" => {
-                if sum.is_zero() && !total.is_zero() {
-                    found.push((
-                        Promise::CompletedOrdersAreCharged,
-                        format!("{id} is completed, and nothing is captured for it"),
-                    ));
-                } else if sum != total {
-                    found.push((
-                        Promise::TheLedgerIsOurBooks,
-                        format!("{id} costs {total}, and {sum} is captured"),
-                    ));
-                }
-                let payment = book
-                    .entries()
-                    .iter()
-                    .find(|entry| entry.charge == *id)
-                    .map(|entry| entry.payment.clone());
-                if payment.is_some_and(|payment| payment != text(order, "payment")) {
-                    found.push((
-                        Promise::TheLedgerIsOurBooks,
-                        format!("{id} names another payment than the gateway"),
-                    ));
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 /// Each order that ended is in the journal once, and says the same there.
 fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut Violations) {
     let mut said: HashMap<String, Vec<(bool, Decimal, String)>> = HashMap::new();
+    let mut refunded: HashMap<String, Decimal> = HashMap::new();
     for entry in memory.items(Table::Journal) {
         let changes: serde_json::Value =
             serde_json::from_str(&text(&entry, "changes")).expect("changes");
@@ -400,6 +314,10 @@ fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut V
                 .expect("a decimal");
             let failure = change["f"].as_str().unwrap_or_default().to_owned();
             let id = change["o"].as_str().expect("an order").to_owned();
+            if change["r"].is_string() {
+                *refunded.entry(id).or_default() += total;
+                continue;
+            }
             said.entry(id)
                 .or_default()
                 .push((failure.is_empty(), total, failure));
@@ -411,7 +329,11 @@ fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut V
             "FAILED" => vec![(false, number_of(order, "total"), text(order, "failure"))],
             _ => Vec::new(),
         };
-        let said = said.remove(id).unwrap_or_default();
+        let expected = (expected, number_of(order, "refunded"));
+        let said = (
+            said.remove(id).unwrap_or_default(),
+            refunded.remove(id).unwrap_or_default(),
+        );
         if said != expected {
             found.push((
                 Promise::TheJournalIsTheOrders,
@@ -419,6 +341,8 @@ fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut V
             ));
         }
     }
+    let refunded = refunded.into_iter();
+    said.extend(refunded.map(|(id, sum)| (id, vec![(true, sum, "refunded".to_owned())])));
     for (id, changes) in said {
         found.push((
             Promise::TheJournalIsTheOrders,
@@ -427,14 +351,14 @@ fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut V
     }
 }
 
-fn text(item: &Item, name: &str) -> String {
+pub fn text(item: &Item, name: &str) -> String {
     match item.get(name) {
         Some(Value::S(text)) => text.clone(),
         _ => String::new(),
     }
 }
 
-fn number(item: &Item, name: &str) -> Decimal {
+pub fn number(item: &Item, name: &str) -> Decimal {
     match item.get(name) {
         Some(Value::N(digits)) => digits.parse().expect("a number"),
         _ => Decimal::ZERO,
@@ -442,6 +366,6 @@ fn number(item: &Item, name: &str) -> Decimal {
 }
 
 /// An amount, that is kept as text.
-fn number_of(item: &Item, name: &str) -> Decimal {
+pub fn number_of(item: &Item, name: &str) -> Decimal {
     text(item, name).parse().unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use store::memory::Faults;
 
 use super::queue::Unkindness;
+use super::stream::Delivery;
 
 pub type Counts = BTreeMap<&'static str, u64>;
 
@@ -17,6 +18,7 @@ pub struct Plan {
     /// Transactions hold their items for up to so long, and conflict with others meanwhile.
     pub hold_ms: Option<u64>,
     pub queue: Unkindness,
+    pub stream: Delivery,
     pub function: Mishaps,
     pub gateway: Moods,
     /// How often a message is received before the queue puts it aside.
@@ -25,6 +27,10 @@ pub struct Plan {
     pub outages: u8,
     /// The clock of all functions jumps so many times, by up to two hours, forth and back.
     pub jumps: u8,
+    /// Figures are built anew so many times.
+    pub rebuilds: u8,
+    /// So much of what was completed is given back.
+    pub refunds: u8,
     /// Nothing goes wrong any more after this, and everything has to come to an end.
     pub trouble: Duration,
 }
@@ -117,15 +123,25 @@ impl Chance {
         let outages = (some(500) / 100) as u8;
         let jumps = (some(400) / 100) as u8;
         let trouble = Duration::from_secs(u64::from(some(1_800)) + 30);
+        let rebuilds = (some(300) / 75) as u8;
+        let stream = Delivery {
+            late: some(300),
+            again: some(500),
+            given_up: some(300),
+        };
+        let refunds = (some(800) / 100) as u8;
         let plan = Plan {
             store,
             hold_ms,
             queue,
+            stream,
             function,
             gateway,
             most_received,
             outages,
             jumps,
+            rebuilds,
+            refunds,
             trouble,
         };
         Chance {

@@ -17,7 +17,9 @@ use super::chance::Chance;
 pub struct SimGateway {
     chance: Rc<Chance>,
     seed: u64,
-    start: Instant,
+    begun: Instant,
+    /// What its clock said then.
+    start: Timestamp,
     book: Arc<Mutex<Book>>,
     /// Webhooks that are on their way, each with the instant from which on it is sent.
     pub outbox: RefCell<Vec<Webhook>>,
@@ -42,13 +44,14 @@ enum Late {
 }
 
 impl SimGateway {
-    pub fn new(seed: u64, chance: Rc<Chance>) -> SimGateway {
+    pub fn new(seed: u64, start: Timestamp, chance: Rc<Chance>) -> SimGateway {
         let settles_after = chance.plan().gateway.settles_after;
         let settles_after = SignedDuration::try_from(settles_after).expect("a time");
         SimGateway {
             chance,
             seed,
-            start: Instant::now(),
+            begun: Instant::now(),
+            start,
             book: Arc::new(Mutex::new(Book::new(settles_after))),
             outbox: RefCell::default(),
             undecided: RefCell::default(),
@@ -66,8 +69,8 @@ impl SimGateway {
 
     /// Its own clock, that does not jump.
     pub fn now(&self) -> Timestamp {
-        let elapsed = SignedDuration::try_from(self.start.elapsed()).expect("a time");
-        super::world::start() + elapsed
+        let elapsed = SignedDuration::try_from(self.begun.elapsed()).expect("a time");
+        self.start + elapsed
     }
 
     /// What the bank has to say by now.
@@ -160,7 +163,7 @@ impl SimGateway {
         } else {
             let approves = !(drawn / 5_000).is_multiple_of(4);
             // Many in the moment in which time is up: orders expire at full minutes.
-            let since = self.start.elapsed().as_millis() as u64;
+            let since = self.begun.elapsed().as_millis() as u64;
             let time = match drawn / 20_000 % 2 {
                 0 => 660_000 - since % 60_000 + drawn / 7_000 % 8_000,
                 _ => drawn / 7_000 % 900_000,

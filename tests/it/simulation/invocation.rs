@@ -82,7 +82,7 @@ where
 }
 
 /// Drops the work at its nth step, and lets it stand still for a while before another.
-async fn mortal<T>(
+pub async fn mortal<T>(
     work: impl Future<Output = T>,
     lives: Option<u64>,
     stall: Option<(u64, Duration)>,

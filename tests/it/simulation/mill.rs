@@ -12,7 +12,6 @@ use edge::Invocation;
 use edge::resend::{self, Claim, NotSent, Resent, Sources};
 use intake::Settings;
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use payments::Patient;
 use payments::contract::SIGNATURE;
 use serde_json::Value;
@@ -25,6 +24,7 @@ use super::invocation::invoke;
 use super::queue::{SimQueue, event};
 use super::sabotage::{Sabotage, Wired};
 use super::state_machine::{self, Tasks};
+use super::stream;
 use super::world::{GARBAGE, World};
 
 /// How long the terms let a payment be pending.
@@ -69,6 +69,13 @@ pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
             10,
             seconds(45),
             dispatch,
+        )));
+        tasks.push(spawn_local(poll(
+            world.clone(),
+            world.entries.clone(),
+            10,
+            stream::LIMIT,
+            stream::entries,
         )));
     }
     tasks
@@ -165,7 +172,7 @@ async fn expiries(world: Rc<World>) {
 async fn operator(world: Rc<World>) {
     loop {
         tokio::time::sleep(Duration::from_secs(200)).await;
-        for queue in ["batches", "imports", "catalogs"] {
+        for queue in world.queues().map(|queue| queue.name) {
             let Ok(failures) = world.store().failures_of(queue).await else {
                 continue;
             };
@@ -212,12 +219,9 @@ impl Sources for World {
     }
 
     async fn send(&self, message: Resent) -> Result<(), NotSent> {
-        let queue = match message.queue.as_str() {
-            "batches" => &self.batches,
-            "imports" => &self.imports,
-            _ => &self.catalogs,
-        };
-        queue.resend(message).await
+        let mut queues = self.queues().into_iter();
+        let queue = queues.find(|queue| queue.name == message.queue);
+        queue.expect("a queue of ours").resend(message).await
     }
 }
 
@@ -297,7 +301,7 @@ async fn step(
     at: Invocation,
 ) -> Result<Value, Fault> {
     let store = world.store();
-    let (now, zone) = (at.now, TimeZone::UTC);
+    let (now, zone) = (at.now, world.calendar.zone.clone());
     let moment = Moment { now, zone };
     match resource.as_str() {
         "${ReserveArn}" => to_json(reserve::handle(&store, from_json(input)?, &moment).await?),

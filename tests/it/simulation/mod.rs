@@ -5,20 +5,26 @@
 
 mod auditor;
 mod chance;
+mod figures;
 mod files;
 mod gateway;
-mod invocation;
+pub mod invocation;
+mod ledger;
 mod mill;
 mod orders;
 mod queue;
-mod sabotage;
+mod rebuilds;
+mod refunds;
+pub mod sabotage;
 mod state_machine;
+mod stream;
 mod world;
 
 use std::collections::BTreeMap;
 
 use auditor::{Auditor, Promise, Violations};
 use chance::Counts;
+use figures::FiguresAuditor;
 use sabotage::Sabotage;
 use serde_json::Value;
 use store::Store;
@@ -47,6 +53,7 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         let book = world.gateway.shared();
         let memory = world.engine.memory.clone();
         let auditor = Auditor::watch(&memory, book.clone());
+        let figures = FiguresAuditor::watch(&memory);
         let ended = world.run().await;
         let mut violations = auditor.conclude(
             &memory,
@@ -54,21 +61,22 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
             &world.files,
             &world.catalog,
         );
+        violations.extend(figures.conclude(&memory, &world.calendar.zone).await);
         if !ended {
             violations.push((
                 Promise::EverythingEnds,
                 "it does not come to rest".to_owned(),
             ));
         }
-        let queues = [&world.batches, &world.imports, &world.catalogs];
-        let corrupt = queues
-            .iter()
+        let corrupt = world
+            .queues()
+            .into_iter()
             .flat_map(|queue| queue.corrupt.borrow().clone());
         violations.extend(corrupt.map(|why| (Promise::NothingIsCorrupt, why)));
         if violations.is_empty() {
             // Our own recomputation has to agree with the auditor.
             let store = Store::new(memory.clone(), seed);
-            let books = ordermill::verify::Books::load(&store, &jiff::tz::TimeZone::UTC)
+            let books = ordermill::verify::Books::load(&store, &world.calendar.zone)
                 .await
                 .expect("books");
             let mut report = books.verify(world.now());
@@ -123,7 +131,7 @@ fn run_all(seeds: std::ops::Range<u64>) -> Counts {
     totals.into_inner().expect("totals")
 }
 
-fn from_environment(name: &str, default: u64) -> u64 {
+pub fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| {
         value
             .parse()
@@ -145,6 +153,12 @@ fn no_seed_breaks_a_promise() {
         "approved late",
         "clock jumped",
         "gateway's answer lost",
+        "stream gave up",
+        "stream came again",
+        "stream gave up",
+        "entry handed to the queue",
+        "figures built anew in peace",
+        "refunded",
     ] {
         assert!(
             counts.get(what).is_some_and(|times| *times > 0),

@@ -55,6 +55,8 @@ pub fn catalog(chance: &Chance) -> Catalog {
 }
 
 pub fn files(chance: &Chance, products: u64) -> Vec<OrderFile> {
+    // Few customers, or more than an entry of the journal has.
+    let customers = [9, 60][chance.below(2) as usize];
     let mut ids_so_far: Vec<String> = Vec::new();
     let files = (0..1 + chance.below(3)).map(|file| {
         let key = format!("imports/orders-{file}.csv");
@@ -81,7 +83,10 @@ pub fn files(chance: &Chance, products: u64) -> Vec<OrderFile> {
             } else {
                 "some".to_owned()
             };
-            content.push_str(&format!("{order_id},C{},{sku},{quantity}", chance.below(9)));
+            content.push_str(&format!(
+                "{order_id},C{},{sku},{quantity}",
+                chance.below(customers)
+            ));
             // Some things are free.
             let free = stated && chance.below(20) == 0;
             let price = Decimal::new(if free { 0 } else { 999 }, 2);

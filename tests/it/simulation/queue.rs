@@ -48,7 +48,7 @@ struct Said {
 }
 
 pub struct SimQueue {
-    name: &'static str,
+    pub name: &'static str,
     chance: Rc<Chance>,
     messages: RefCell<Vec<Message>>,
     sent: RefCell<u64>,
@@ -273,20 +273,29 @@ impl SimQueue {
     }
 }
 
-impl Batches for SimQueue {
-    async fn send(&self, batches: Vec<Batch>) -> Result<(), Fault> {
-        for batch in batches {
+impl SimQueue {
+    /// Any of them may be refused, and be there all the same.
+    pub async fn send_all(&self, bodies: Vec<String>) -> Result<(), Fault> {
+        for body in bodies {
             tokio::task::yield_now().await;
             let refused = self
                 .chance
                 .hits(self.chance.plan().queue.unanswered, "sending unanswered");
             if !refused || self.chance.half() {
-                self.push(serde_json::to_string(&batch).expect("json"));
+                self.push(body);
             }
             if refused {
                 return Err(Fault::Transient("the queue gave no answer".to_owned()));
             }
         }
         Ok(())
+    }
+}
+
+impl Batches for SimQueue {
+    async fn send(&self, batches: Vec<Batch>) -> Result<(), Fault> {
+        let bodies = batches.iter().map(serde_json::to_string);
+        let bodies = bodies.map(|body| body.expect("json"));
+        self.send_all(bodies.collect()).await
     }
 }

@@ -1,11 +1,15 @@
 //! Builds that are broken on purpose: each breaks one promise, and the auditor has to say so.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use domain::Fault;
 use payments::{Answer, Charge, Gateway, Refund, Refunded, Voidable};
 use store::Engine;
 use store::memory::MemoryEngine;
 use store::ops::{
-    Change, Condition, Count, Item, Key, Page, Query, TransactError, Write, WriteError,
+    Change, Condition, Count, Item, Key, Page, Query, TransactError, Value, Verdict, Write,
+    WriteError, text,
 };
 use store::schema::Table;
 
@@ -37,10 +41,24 @@ pub enum Sabotage {
     NeverExpires,
     /// An order id that is taken is written over.
     OverwritesOrders,
+    /// An entry that could not be entered in the figures is left at that.
+    DropsEntries,
+    /// What was entered in the figures is entered once more.
+    IgnoresClaims,
+    /// What is claimed is entered in a transaction of its own.
+    ClaimsApart,
+    /// Figures are written over, whatever they have become since they were read.
+    OverwritesFigures,
+    /// Figures that are built anew take the place of the others before the journal was read.
+    SwapsUnread,
+    /// Some of what is entered is not, and found missing when it comes again.
+    EntersSome,
+    /// An import that is over does not say so.
+    NeverSaysTheEnd,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 12] = [
+    pub const ALL: [Sabotage; 19] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -53,6 +71,13 @@ impl Sabotage {
         Sabotage::VoidsApprovals,
         Sabotage::NeverExpires,
         Sabotage::OverwritesOrders,
+        Sabotage::DropsEntries,
+        Sabotage::IgnoresClaims,
+        Sabotage::ClaimsApart,
+        Sabotage::OverwritesFigures,
+        Sabotage::SwapsUnread,
+        Sabotage::EntersSome,
+        Sabotage::NeverSaysTheEnd,
     ];
 
     /// The promise that is broken first of all.
@@ -72,6 +97,13 @@ impl Sabotage {
             Sabotage::KeepsLatePayments => Promise::TheLedgerIsOurBooks,
             Sabotage::NeverExpires => Promise::EverythingEnds,
             Sabotage::OverwritesOrders => Promise::OrdersKeepTheirRow,
+            Sabotage::DropsEntries
+            | Sabotage::IgnoresClaims
+            | Sabotage::ClaimsApart
+            | Sabotage::OverwritesFigures
+            | Sabotage::SwapsUnread => Promise::FiguresAreTheJournal,
+            Sabotage::EntersSome => Promise::ImportsEndLast,
+            Sabotage::NeverSaysTheEnd => Promise::ImportsEndOnce,
         }
     }
 }
@@ -81,9 +113,19 @@ impl Sabotage {
 pub struct SimEngine {
     pub memory: MemoryEngine,
     pub sabotage: Option<Sabotage>,
+    /// Nothing can be entered in the figures for a while.
+    pub no_figures: Arc<AtomicBool>,
 }
 
 impl SimEngine {
+    pub fn new(memory: MemoryEngine, sabotage: Option<Sabotage>) -> SimEngine {
+        SimEngine {
+            memory,
+            sabotage,
+            no_figures: Arc::default(),
+        }
+    }
+
     fn broken(&self, writes: &[Write]) -> Vec<Write> {
         let kept = writes.iter().filter(|write| {
             let journal = matches!(
@@ -143,9 +185,72 @@ impl SimEngine {
                 item,
                 condition: Condition::Always,
             },
-            (_, write) => write,
+            (_, write) => self.broken_figure(write),
         }
     }
+
+    fn broken_figure(&self, write: Write) -> Write {
+        let claims = is_claim(&write);
+        match write {
+            Write::Put {
+                table: Table::Tallies,
+                item,
+                condition,
+            } => {
+                let ignored = match self.sabotage {
+                    Some(Sabotage::IgnoresClaims) => claims,
+                    Some(Sabotage::OverwritesFigures) => !claims && !is_of_books(&item),
+                    _ => false,
+                };
+                let condition = if ignored {
+                    Condition::Always
+                } else {
+                    condition
+                };
+                Write::Put {
+                    table: Table::Tallies,
+                    item,
+                    condition,
+                }
+            }
+            write => write,
+        }
+    }
+
+    /// Claims are the first writes of a transaction.
+    async fn transact_apart(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
+        let claims = writes.iter().take_while(|write| is_claim(write)).count();
+        let (claims, figures) = writes.split_at(claims);
+        match self.memory.transact(claims, token).await {
+            Err(TransactError::Cancelled(mut verdicts)) => {
+                verdicts.resize(writes.len(), Verdict::Fine);
+                return Err(TransactError::Cancelled(verdicts));
+            }
+            answer => answer?,
+        }
+        let answer = self.memory.transact(figures, &format!("{token}-2")).await;
+        answer.map_err(|error| match error {
+            TransactError::Cancelled(verdicts) => {
+                let claims = claims.iter().map(|_| Verdict::Fine);
+                TransactError::Cancelled(claims.chain(verdicts).collect())
+            }
+            fault => fault,
+        })
+    }
+}
+
+fn is_of_books(item: &Item) -> bool {
+    item.get("pk") == Some(&text("books"))
+}
+
+fn is_claim(write: &Write) -> bool {
+    matches!(write, Write::Put { table: Table::Tallies, item, .. }
+        if matches!(item.get("pk"), Some(Value::S(partition)) if partition.contains("#claim#")))
+}
+
+/// An update, of what only adds.
+fn ends_an_import(write: &Write) -> bool {
+    matches!(write, Write::Update { key, .. } if key.partition.contains("#import#"))
 }
 
 impl Engine for SimEngine {
@@ -158,6 +263,11 @@ impl Engine for SimEngine {
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        let ends = |change: &Change| matches!(change, Change::Set("completed_at", _));
+        let never = self.sabotage == Some(Sabotage::NeverSaysTheEnd);
+        if never && matches!(write, Write::Update { changes, .. } if changes.iter().any(ends)) {
+            return Ok(());
+        }
         self.memory.write(&self.broken_one(write.clone())).await
     }
 
@@ -166,7 +276,20 @@ impl Engine for SimEngine {
     }
 
     async fn transact(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
-        self.memory.transact(&self.broken(writes), token).await
+        let figures = writes.iter().any(is_claim);
+        if figures && self.no_figures.load(Ordering::Relaxed) {
+            let away = Fault::Transient("the figures are away".to_owned());
+            return Err(TransactError::Fault(away));
+        }
+        match self.sabotage {
+            Some(Sabotage::ClaimsApart) if figures => self.transact_apart(writes, token).await,
+            Some(Sabotage::EntersSome)
+                if figures && token < "8" && !writes.iter().any(ends_an_import) =>
+            {
+                Ok(())
+            }
+            _ => self.memory.transact(&self.broken(writes), token).await,
+        }
     }
 
     async fn query(&self, query: &Query) -> Result<Page, Fault> {
@@ -178,7 +301,10 @@ impl Engine for SimEngine {
     }
 
     async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
-        self.memory.scan(table, start).await
+        match (self.sabotage, table) {
+            (Some(Sabotage::SwapsUnread), Table::Journal) => Ok(Page::default()),
+            _ => self.memory.scan(table, start).await,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +20,9 @@ use super::mill;
 use super::orders::{self, Catalog, OrderFile};
 use super::queue::SimQueue;
 use super::sabotage::{Sabotage, SimEngine};
+use super::stream::{self, Stream};
+use super::{rebuilds, refunds};
+use crate::support::calendar::Calendar;
 
 /// A message that nobody can read.
 pub const GARBAGE: &str = "garbage";
@@ -36,20 +40,20 @@ pub struct World {
     pub batches: Rc<SimQueue>,
     pub imports: Rc<SimQueue>,
     pub catalogs: Rc<SimQueue>,
+    /// Entries of the journal that are to be entered in the figures once more.
+    pub entries: Rc<SimQueue>,
+    pub stream: Stream,
     /// Where each of them puts messages aside.
-    pub dead: [Rc<SimQueue>; 3],
+    pub dead: [Rc<SimQueue>; 4],
     pub catalog: Catalog,
     pub files: Vec<OrderFile>,
     pub bucket: SimFiles,
     pub saga: Value,
     pub key: SigningKey,
+    pub calendar: Calendar,
     begun: Instant,
     ahead_s: Cell<i64>,
     uploaded: Cell<bool>,
-}
-
-pub fn start() -> Timestamp {
-    "2026-03-01T12:00:00Z".parse().expect("an instant")
 }
 
 impl World {
@@ -72,6 +76,7 @@ impl World {
             dead("batches-dead"),
             dead("imports-dead"),
             dead("catalogs-dead"),
+            dead("entries-dead"),
         ];
         let aside = |at: usize| Some(dead[at].clone());
         let mut saga = definition.clone();
@@ -80,20 +85,25 @@ impl World {
             saga["States"]["pay"]["Catch"] = serde_json::json!([{"Next": "rolls_back"}]);
             saga["States"]["rolls_back"] = serde_json::json!({"Type": "Task", "Resource": "everything is refused", "Next": "settled"});
         }
+        let calendar = Calendar::draw(|limit| chance.below(limit));
+        let stream = Stream::of(&memory, chance.clone());
         Rc::new(World {
-            engine: SimEngine { memory, sabotage },
-            gateway: SimGateway::new(seed, chance.clone()),
+            engine: SimEngine::new(memory, sabotage),
+            gateway: SimGateway::new(seed, calendar.start, chance.clone()),
             sabotage,
             running: Cell::new(0),
             batches: Rc::new(queue("batches", 270, aside(0))),
             imports: Rc::new(queue("imports", 300, aside(1))),
             catalogs: Rc::new(queue("catalogs", 300, aside(2))),
+            entries: Rc::new(queue("entries", 360, aside(3))),
+            stream,
             dead,
             bucket: SimFiles::new(chance.clone()),
             catalog,
             files,
             saga,
             key: SigningKey::new("a key that both sides know"),
+            calendar,
             begun: Instant::now(),
             ahead_s: Cell::new(0),
             uploaded: Cell::new(false),
@@ -104,7 +114,7 @@ impl World {
     /// What the functions take for the time.
     pub fn now(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.begun.elapsed()).expect("a time");
-        let now = start() + elapsed + SignedDuration::from_secs(self.ahead_s.get());
+        let now = self.calendar.start + elapsed + SignedDuration::from_secs(self.ahead_s.get());
         now.round(jiff::Unit::Millisecond).expect("a time")
     }
 
@@ -115,8 +125,11 @@ impl World {
     /// Until everything is settled. Returns whether it was.
     pub async fn run(self: &Rc<World>) -> bool {
         let mut tasks = mill::start(self);
+        tasks.extend(stream::start(self));
         tasks.push(tokio::task::spawn_local(self.clone().jumps()));
         tasks.push(tokio::task::spawn_local(self.clone().uploads()));
+        tasks.push(tokio::task::spawn_local(rebuilds::run(self.clone())));
+        tasks.push(tokio::task::spawn_local(refunds::run(self.clone())));
         let outages = tokio::task::spawn_local(self.clone().outages());
         let trouble = self.chance.plan().trouble;
         tokio::time::sleep(trouble).await;
@@ -131,6 +144,7 @@ impl World {
             .count("store's answer lost", injected.lost_answers);
         self.chance.count("store read stale", injected.stale_reads);
         self.chance.calm();
+        self.engine.no_figures.store(false, Ordering::Relaxed);
         self.engine.memory.set_faults(Default::default());
         let peace = Instant::now();
         let mut at_rest = false;
@@ -144,10 +158,19 @@ impl World {
         at_rest
     }
 
+    /// When nothing goes wrong any more.
+    pub async fn peace(&self) {
+        while !self.chance.plan().trouble.is_zero() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    pub fn queues(&self) -> [&Rc<SimQueue>; 4] {
+        [&self.batches, &self.imports, &self.catalogs, &self.entries]
+    }
+
     fn is_at_rest(&self) -> bool {
-        let mut queues = [&self.batches, &self.imports, &self.catalogs]
-            .into_iter()
-            .chain(&self.dead);
+        let mut queues = self.queues().into_iter().chain(&self.dead);
         let open = |table, states: &[&str], name| {
             let items = self.engine.memory.items(table);
             items.iter().any(|item| {
@@ -159,6 +182,7 @@ impl World {
         self.uploaded.get()
             && self.running.get() == 0
             && queues.all(|queue| queue.is_empty())
+            && self.stream.is_drained()
             && self.gateway.is_quiet()
             && !open(
                 Table::Orders,
@@ -181,6 +205,7 @@ impl World {
         for file in &self.files {
             if self.chance.below(4) == 0 {
                 self.batches.push(GARBAGE.to_owned());
+                self.entries.push(GARBAGE.to_owned());
             }
             let arrival = self
                 .bucket
@@ -199,25 +224,34 @@ impl World {
         self.uploaded.set(true);
     }
 
-    /// The store or the gateway is away for a while, as a whole.
+    /// The store, what is written to the figures, or the gateway is away for a while, as a whole.
     async fn outages(self: Rc<World>) {
         let plan = self.chance.plan();
         for _ in 0..plan.outages {
             tokio::time::sleep(self.chance.up_to_ms(60_000)).await;
-            if self.chance.half() {
-                self.chance.count("store away", 1);
-                let away = Faults {
-                    throttle: 1_000,
-                    ..plan.store
-                };
-                self.engine.memory.set_faults(away);
-                tokio::time::sleep(self.chance.up_to_ms(90_000)).await;
-                self.engine.memory.set_faults(plan.store);
-            } else {
-                self.chance.count("gateway away", 1);
-                self.chance.no_gateway.set(true);
-                tokio::time::sleep(self.chance.up_to_ms(600_000)).await;
-                self.chance.no_gateway.set(false);
+            match self.chance.below(3) {
+                0 => {
+                    self.chance.count("store away", 1);
+                    let away = Faults {
+                        throttle: 1_000,
+                        ..plan.store
+                    };
+                    self.engine.memory.set_faults(away);
+                    tokio::time::sleep(self.chance.up_to_ms(90_000)).await;
+                    self.engine.memory.set_faults(plan.store);
+                }
+                1 => {
+                    self.chance.count("figures away", 1);
+                    self.engine.no_figures.store(true, Ordering::Relaxed);
+                    tokio::time::sleep(self.chance.up_to_ms(60_000)).await;
+                    self.engine.no_figures.store(false, Ordering::Relaxed);
+                }
+                _ => {
+                    self.chance.count("gateway away", 1);
+                    self.chance.no_gateway.set(true);
+                    tokio::time::sleep(self.chance.up_to_ms(600_000)).await;
+                    self.chance.no_gateway.set(false);
+                }
             }
         }
     }

@@ -1,8 +1,11 @@
 //! What tests stand on: orders made short, a saga without a state machine, and the local stack.
 
+pub mod calendar;
 pub mod failed;
 pub mod lambda;
 pub mod memory;
+pub mod plain;
+pub mod reading;
 pub mod stack;
 
 use std::path::PathBuf;

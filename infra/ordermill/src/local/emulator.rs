@@ -17,6 +17,9 @@ use super::{eventually, read};
 const SERVICES: &str =
     "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,sqs,states";
 
+/// What an emulator wrote is not taken away before.
+const LEFT_ALONE: Duration = Duration::from_secs(600);
+
 /// How long it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
@@ -71,12 +74,33 @@ pub async fn install(root: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Takes away what emulators left that are gone: each holds a copy of every function. One that is about to start answers
+/// nobody yet.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let left = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("emulator-"));
+        let port = left.and_then(|port| port.trim_end_matches(".log").parse().ok());
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = written.ok().and_then(|written| written.elapsed().ok());
+        let old = age.is_some_and(|age| age > LEFT_ALONE);
+        if port.is_some_and(|port| old && !answers(port)) {
+            // Where it cannot be done now, the next one does it.
+            let _gone = std::fs::remove_dir_all(entry.path())
+                .or_else(|_| std::fs::remove_file(entry.path()));
+        }
+    }
+}
+
 impl Emulator {
     pub async fn start(root: &Path, folder: &Path, port: u16, life: Life) -> Result<Emulator> {
         ensure!(
             !answers(port),
             "port {port} is taken: choose another with --port, or deploy to what is there by setting AWS_ENDPOINT_URL"
         );
+        sweep(folder);
         let log_path = folder.join(format!("emulator-{port}.log"));
         let scratch = folder.join(format!("emulator-{port}"));
         std::fs::create_dir_all(&scratch)?;

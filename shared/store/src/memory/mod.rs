@@ -70,9 +70,9 @@ impl MemoryEngine {
     }
 
     /// Shows every item that is written from now on, as it was and as it is, in the moment in which it is. What is
-    /// deleted is not shown: there is nothing that it would have become.
+    /// deleted is not shown: there is nothing that it would have become. Whoever watched before goes on.
     pub fn watch(&self, watch: impl FnMut(&Key, Option<&Item>, &Item) + Send + 'static) {
-        self.state().watch = Some(Watch(Box::new(watch)));
+        self.state().watches.push(Watch(Box::new(watch)));
     }
 
     /// From now on, for all clones.

@@ -30,7 +30,7 @@ pub struct State {
     pub read_units: ReadUnits,
     pub transactions: u64,
     pub holds: Option<Holds>,
-    pub watch: Option<Watch>,
+    pub watches: Vec<Watch>,
     tokens: Tokens,
 }
 
@@ -67,7 +67,7 @@ impl State {
             read_units: ReadUnits::new(),
             transactions: 0,
             holds: None,
-            watch: None,
+            watches: Vec::new(),
             tokens: Tokens::default(),
         }
     }
@@ -230,8 +230,10 @@ impl State {
         let old = self.stored.remove(&key).unwrap_or_default();
         let was = old.item.as_ref();
         bill(&mut self.write_units, key.table, was, item.as_ref(), factor);
-        if let (Some(Watch(watch)), Some(item)) = (&mut self.watch, &item) {
-            watch(&key, was, item);
+        if let Some(item) = &item {
+            for Watch(watch) in &mut self.watches {
+                watch(&key, was, item);
+            }
         }
         let seen_on = item.is_some() || self.dice.faults.stale > 0;
         self.places.change(
