@@ -19,6 +19,7 @@ mod openapi;
 mod payments;
 mod pricing;
 mod refunds;
+mod refunds_on_stack;
 mod saga;
 mod shapes;
 mod simulation;

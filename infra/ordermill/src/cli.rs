@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub mod figures;
+pub mod refunds;
 
 use std::path::PathBuf;
 
@@ -62,6 +63,11 @@ pub enum Command {
     /// Single orders.
     #[command(subcommand)]
     Order(Order),
+    /// Give back some or all of what was paid for an order.
+    Refund(refunds::Refund),
+    /// Refunds: see how they stand, take one back, try one again.
+    #[command(subcommand)]
+    Refunds(refunds::Refunds),
     /// What was put aside: see why, send it again, or leave it.
     #[command(subcommand)]
     Failures(Failures),
@@ -295,7 +301,7 @@ pub enum Failures {
 
 #[derive(Args)]
 pub struct Filter {
-    /// Only what came from this queue: batches, imports, catalogs, entries.
+    /// Only what came from this queue: batches, imports, catalogs, entries, refunds.
     #[arg(long)]
     pub queue: Option<String>,
     /// Only what failed in this way.

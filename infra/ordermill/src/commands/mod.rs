@@ -14,6 +14,7 @@ mod leaderboard;
 mod local;
 mod order;
 mod rank;
+mod refunds;
 mod rejects;
 mod tally;
 mod verify;
@@ -36,6 +37,8 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
         Command::Catalog(Catalog::Derive(options)) => derive::run(global, options),
         Command::Catalog(command) => catalog::run(global, &stack(global).await?, command).await,
         Command::Order(command) => order::run(global, &stack(global).await?, command).await,
+        Command::Refund(options) => refunds::ask(global, &stack(global).await?, options).await,
+        Command::Refunds(command) => refunds::run(global, &stack(global).await?, command).await,
         Command::Failures(command) => failures::run(global, &stack(global).await?, command).await,
         Command::Kpis(options) => {
             options.check();

@@ -1,7 +1,10 @@
 //! `order`: what is known of one order.
 
 use anyhow::Result;
-use store::orders::GivenBack;
+use domain::refund::PaymentStatus;
+use serde::Serialize;
+use store::orders::{GivenBack, OrderRecord};
+use store::refunds::RefundRecord;
 
 use crate::cli::{Global, Order};
 use crate::cloud::Stack;
@@ -9,11 +12,18 @@ use crate::output;
 
 pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool> {
     let Order::Get { order_id } = command;
-    let Some(order) = stack.store()?.order(order_id).await? else {
+    let store = stack.store()?;
+    let Some(order) = store.order(order_id).await? else {
         anyhow::bail!("there is no order {}", output::plain(order_id));
     };
+    let refunds = store.refunds_of(order_id).await?;
+    let payment_status = order.payment_status();
     if global.json {
-        output::json(&order)?;
+        output::json(&Document {
+            order: &order,
+            payment_status,
+            refunds: &refunds,
+        })?;
         return Ok(true);
     }
     let instant = |instant: Option<jiff::Timestamp>| {
@@ -41,6 +51,10 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
         ],
         ["adjustment".to_owned(), order.adjustment.to_string()],
         ["payment".to_owned(), order.payment.unwrap_or_default()],
+        [
+            "payment status".to_owned(),
+            payment_status.map_or("", PaymentStatus::name).to_owned(),
+        ],
         ["pending until".to_owned(), instant(order.pending_until)],
         [
             "import, row".to_owned(),
@@ -76,5 +90,16 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
                 .map(|[name, value]| [name, output::plain(&value)])
         )
     );
+    if !refunds.is_empty() {
+        println!("\n{}", super::refunds::show::table(&refunds));
+    }
     Ok(true)
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    order: &'a OrderRecord,
+    payment_status: Option<PaymentStatus>,
+    refunds: &'a [RefundRecord],
 }
