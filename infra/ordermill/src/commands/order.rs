@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use domain::refund::PaymentStatus;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use store::orders::{GivenBack, OrderRecord};
 use store::refunds::RefundRecord;
@@ -31,6 +32,10 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
             .map(|instant| instant.to_string())
             .unwrap_or_default()
     };
+    let some = |amount: Decimal| match amount.is_zero() {
+        true => String::new(),
+        false => output::amount(amount, order.currency),
+    };
     let mut rows = vec![
         ["order".to_owned(), order.order_id],
         [
@@ -55,6 +60,8 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
             "payment status".to_owned(),
             payment_status.map_or("", PaymentStatus::name).to_owned(),
         ],
+        ["refunded".to_owned(), some(order.refunded)],
+        ["on its way back".to_owned(), some(order.refunding)],
         ["pending until".to_owned(), instant(order.pending_until)],
         [
             "import, row".to_owned(),
