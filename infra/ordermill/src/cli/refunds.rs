@@ -26,7 +26,7 @@ pub struct Refund {
     #[arg(long = "line", value_name = "SKU=N", value_parser = line)]
     pub lines: Vec<(String, u32)>,
     /// What comes back by lines can be sold again.
-    #[arg(long, requires = "lines")]
+    #[arg(long, conflicts_with_all = ["amount", "full"])]
     pub restock: bool,
     /// Why, for whoever asks later.
     #[arg(long)]
@@ -143,9 +143,10 @@ mod tests {
         );
         for (line, error) in [
             ("", ErrorKind::MissingRequiredArgument),
+            ("--restock", ErrorKind::MissingRequiredArgument),
             ("--amount 5 --full", ErrorKind::ArgumentConflict),
             ("--full --line A=1", ErrorKind::ArgumentConflict),
-            ("--full --restock", ErrorKind::MissingRequiredArgument),
+            ("--full --restock", ErrorKind::ArgumentConflict),
             ("--amount 0", ErrorKind::ValueValidation),
             ("--amount=-1", ErrorKind::ValueValidation),
             ("--amount 1,5", ErrorKind::ValueValidation),
