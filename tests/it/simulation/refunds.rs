@@ -1,16 +1,17 @@
-//! What was completed is given back, in full or in part: at the gateway first, and then in one transaction on the order and
-//! in the journal. No function does that yet; what reads the journal has to bear it already.
+//! What was completed is given back, in full, in part, or by lines: on record first, then at the gateway, and then on the
+//! order and in the journal.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::Money;
-use domain::journal::{Change, Entry};
+use domain::Fault;
+use domain::refund::{Wanted, WantedLine};
 use payments::{Gateway, Refund, Refunded};
 use rust_decimal::Decimal;
-use store::journal;
-use store::ops::{self, Condition, Item, Key, Write};
+use store::Moment;
+use store::ops::Item;
 use store::orders::OrderRecord;
+use store::refunds::{RefundRequest, Requested};
 use store::schema::Table;
 
 use super::auditor::text;
@@ -53,69 +54,73 @@ async fn read(world: &World, id: &str) -> OrderRecord {
     }
 }
 
-async fn refund(world: &World, id: &str, order: &OrderRecord) {
-    let cents = order.refundable.mantissa() as u64;
-    let part = match world.chance.half() {
-        true => order.refundable,
-        false => Decimal::new(
-            1 + world.chance.below(cents) as i64,
-            order.refundable.scale(),
-        ),
+/// As the function does it, and until it has ended: whoever is refused by the gateway keeps what was paid.
+async fn refund(world: &World, key: &str, order: &OrderRecord) {
+    let wanted = wanted(world, order);
+    let request = RefundRequest {
+        key,
+        order_id: &order.order_id,
+        wanted: &wanted,
+        reason: "as drawn",
+        requested_by: "simulation",
     };
-    let refund = Refund {
-        key: id,
-        charge: &order.order_id,
-        amount: Money::new(part, order.currency).expect("an amount"),
-    };
-    // Under one key, this can be asked for until there is an answer.
-    let answer = loop {
-        match world.gateway.refund(&refund).await {
-            Ok(answer) => break answer,
+    loop {
+        match world.store().request_refund(&request, world.now()).await {
+            Ok(Requested::New(_) | Requested::Replayed(_)) => break,
+            // Others took what was left.
+            Ok(_) => return,
             Err(_) => tokio::time::sleep(WAIT).await,
         }
-    };
-    if let Refunded::Refused { .. } = answer {
-        return;
     }
-    let entry = entry(world, id, order, part);
-    let writes = [
-        journal::append(&entry).expect("an entry"),
-        taken_back(order, part),
-    ];
-    let store = world.store();
-    // Refused is what was written before: nobody else refunds anything.
-    while store.transact(&writes).await.is_err() {
+    while ended(world, &request.refund_id()).await.is_err() {
         tokio::time::sleep(WAIT).await;
     }
-    world.chance.count("refunded", 1);
 }
 
-/// Some of what was ordered comes back, and not always what the money is for.
-fn entry(world: &World, id: &str, order: &OrderRecord, part: Decimal) -> Entry {
-    let mut change = Change::new(&order.clone().order(), None);
-    change.refund_id = Some(id.to_owned());
-    change.total = part;
-    if part != order.total {
-        for (_, units, _) in &mut change.lines {
-            *units = world.chance.below(u64::from(*units) + 1) as u32;
+/// All of it, a part of it, or some of what was ordered.
+fn wanted(world: &World, order: &OrderRecord) -> Wanted {
+    let cents = order.refundable.mantissa() as u64;
+    match world.chance.below(3) {
+        0 => Wanted::Full,
+        1 => Wanted::Amount(Decimal::new(
+            1 + world.chance.below(cents) as i64,
+            order.refundable.scale(),
+        )),
+        _ => {
+            let line = &order.lines[world.chance.below(order.lines.len() as u64) as usize];
+            Wanted::Lines(vec![WantedLine {
+                sku: line.sku.clone(),
+                quantity: 1 + world.chance.below(u64::from(line.quantity)) as u32,
+                restock: false,
+            }])
         }
-        change.lines.retain(|(_, units, _)| *units > 0);
     }
-    let zone = &world.calendar.zone;
-    Entry::refunded(id, &order.import_id, change, world.now(), zone)
 }
 
-fn taken_back(order: &OrderRecord, part: Decimal) -> Write {
-    let text = |amount: Decimal| ops::text(amount.to_string());
-    Write::Update {
-        key: Key::new(Table::Orders, &order.order_id),
-        changes: vec![
-            ops::Change::Set("refunded", text(order.refunded + part)),
-            ops::Change::Set("refundable", text(order.refundable - part)),
-        ],
-        condition: Condition::All(vec![
-            Condition::Is("refunded", text(order.refunded)),
-            Condition::Is("refundable", text(order.refundable)),
-        ]),
+async fn ended(world: &World, id: &str) -> Result<(), Fault> {
+    let store = world.store();
+    let found = store.begin_refund(id, world.now()).await?;
+    let found = found.expect("a refund that is on record");
+    if !found.status.is_open() {
+        return Ok(());
     }
+    let asked = Refund {
+        key: id,
+        charge: &found.order_id,
+        amount: found.money()?,
+    };
+    match world.gateway.refund(&asked).await? {
+        Refunded::Done { refund } => {
+            let moment = Moment {
+                now: world.now(),
+                zone: world.calendar.zone.clone(),
+            };
+            store.complete_refund(&found, &refund, &moment).await?;
+            world.chance.count("refunded", 1);
+        }
+        Refunded::Refused { why } => {
+            store.fail_refund(&found, &why, world.now()).await?;
+        }
+    }
+    Ok(())
 }
