@@ -71,6 +71,10 @@ impl Bench {
                 stack.output("ImportsTable").expect("a table"),
             ),
             (
+                "TALLIES_TABLE",
+                stack.output("TalliesTable").expect("a table"),
+            ),
+            (
                 "IMPORTS_QUEUE_URL",
                 stack.output("ImportsQueueUrl").expect("a queue"),
             ),
