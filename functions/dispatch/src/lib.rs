@@ -20,16 +20,7 @@ pub async fn handle<E: Engine>(
     event: SqsEvent,
     invocation: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
-    let lease = invocation.remaining + messages::GRACE;
-    queue
-        .hold(
-            event
-                .records
-                .iter()
-                .map(|message| messages::hold(message, lease))
-                .collect(),
-        )
-        .await?;
+    messages::hide_all(queue, &event.records, invocation.remaining).await?;
     let outcomes = join_all(
         event
             .records

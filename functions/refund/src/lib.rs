@@ -36,11 +36,8 @@ pub async fn handle<E: Engine, G: Gateway, Q: Queue>(
     event: SqsEvent,
     invocation: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
-    let lease = invocation.remaining + messages::GRACE;
     let last_call = Instant::now() + invocation.remaining.saturating_sub(MARGIN);
-    let hidden = event.records.iter();
-    let hidden = hidden.map(|message| messages::hold(message, lease));
-    ports.queue.hold(hidden.collect()).await?;
+    messages::hide_all(ports.queue, &event.records, invocation.remaining).await?;
     let moment = Moment {
         now: invocation.now,
         zone: ports.zone.clone(),

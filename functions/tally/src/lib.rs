@@ -101,12 +101,7 @@ async fn queue<E: Engine, Q: Queue, N: Entries>(
     event: &SqsEvent,
     invocation: Invocation,
 ) -> Result<Vec<BatchItemFailure>, Fault> {
-    let lease = invocation.remaining + messages::GRACE;
-    let hidden = event
-        .records
-        .iter()
-        .map(|message| messages::hold(message, lease));
-    ports.queue.hold(hidden.collect()).await?;
+    messages::hide_all(ports.queue, &event.records, invocation.remaining).await?;
     let mut failed: Vec<(&SqsMessage, Fault)> = Vec::new();
     let mut found: Vec<(&SqsMessage, Entry)> = Vec::new();
     for message in &event.records {

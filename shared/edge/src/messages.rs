@@ -14,7 +14,7 @@ use crate::aside;
 
 /// What a dead process leaves behind is taken up again so long after its deadline, rather than after the queue's own
 /// timeout, which has to be several times as long.
-pub const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How long a run that tells that it lives is believed to, after it was last heard of.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -47,6 +47,17 @@ pub fn hold(message: &SqsMessage, time: Duration) -> Hold {
         receipt: message.receipt_handle.clone().unwrap_or_default(),
         time,
     }
+}
+
+/// Hides messages until this invocation has ended, however it does.
+pub async fn hide_all(
+    queue: &impl Queue,
+    messages: &[SqsMessage],
+    remaining: Duration,
+) -> Result<(), Fault> {
+    let holds = messages.iter();
+    let holds = holds.map(|message| hold(message, remaining + GRACE));
+    queue.hold(holds.collect()).await
 }
 
 /// Does the work that a message asks for while others do not see the message. Should this process die, it comes back

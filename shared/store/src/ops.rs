@@ -29,6 +29,19 @@ impl Key {
             sort: Some(sort.to_owned()),
         }
     }
+
+    /// An item that holds its key, and nothing else.
+    pub fn item(&self) -> Item {
+        let mut item = Item::default();
+        item.insert(
+            self.table.partition().to_owned(),
+            text(self.partition.clone()),
+        );
+        if let (Some(name), Some(sort)) = (self.table.sort(), &self.sort) {
+            item.insert(name.to_owned(), text(sort.clone()));
+        }
+        item
+    }
 }
 
 /// What a write has to find. It is evaluated on the item as it is stored, or on nothing.

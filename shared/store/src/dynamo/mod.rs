@@ -323,14 +323,7 @@ fn attributes(item: &Item) -> Attributes {
 }
 
 fn key_attributes(key: &Key) -> Attributes {
-    let mut attributes = HashMap::from([(
-        key.table.partition().to_owned(),
-        AttributeValue::S(key.partition.clone()),
-    )]);
-    if let (Some(name), Some(value)) = (key.table.sort(), &key.sort) {
-        attributes.insert(name.to_owned(), AttributeValue::S(value.clone()));
-    }
-    attributes
+    key.item().into()
 }
 
 fn item_key(table: Table, item: &Item) -> Key {

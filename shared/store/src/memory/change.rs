@@ -33,19 +33,6 @@ pub fn kept(table: Table, item: &Item) -> Result<Item, Fault> {
     Ok(kept)
 }
 
-/// What an update starts from where there is nothing.
-pub fn bare(key: &Key) -> Item {
-    let mut item = Item::default();
-    item.insert(
-        key.table.partition().to_owned(),
-        Value::S(key.partition.clone()),
-    );
-    if let (Some(name), Some(sort)) = (key.table.sort(), &key.sort) {
-        item.insert(name.to_owned(), Value::S(sort.clone()));
-    }
-    item
-}
-
 pub fn apply(changes: &[Change], item: &mut Item) -> Result<(), Fault> {
     for change in changes {
         match change {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::Fault;
 use tokio::time::Instant;
 
-use super::change::{apply, bare, kept, statement};
+use super::change::{apply, kept, statement};
 use super::check;
 use super::condition::holds;
 use super::faults::Dice;
@@ -216,7 +216,7 @@ impl State {
         let Write::Update { changes, .. } = write else {
             return Ok(Ok(put));
         };
-        let mut item = found.cloned().unwrap_or_else(|| bare(&key));
+        let mut item = found.cloned().unwrap_or_else(|| key.item());
         apply(changes, &mut item)?;
         Ok(Ok(Some(kept(key.table, &item)?)))
     }

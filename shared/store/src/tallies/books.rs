@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::Target;
 use crate::engine::Engine;
 use crate::item::{item, record};
-use crate::ops::{Condition, Key, Write, number, text};
+use crate::ops::{Condition, Key, Write, number};
 use crate::retry::Store;
 use crate::schema::Table;
 
@@ -301,9 +301,7 @@ impl<E: Engine> Store<E> {
             ..next.clone()
         };
         let mut item = item(&next)?;
-        let key = key();
-        item.insert(Table::Tallies.partition().to_owned(), text(key.partition));
-        item.insert("sk".to_owned(), text(key.sort.unwrap_or_default()));
+        item.extend(key().item().into_inner());
         let condition = match read.version {
             0 => Condition::Absent,
             version => Condition::Is("version", number(version)),

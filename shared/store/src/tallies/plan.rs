@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::keys::Target;
 use super::numbers::{bucket, hour};
 use super::stored::{StoredCustomer, StoredProduct};
-use crate::ops::{Change, Condition, Item, Key, Write, number, text};
+use crate::ops::{Change, Condition, Key, Write, number};
 use crate::schema::Table;
 
 /// For so long it is remembered that a part was entered. An entry that comes later is not believed to be new.
@@ -163,9 +163,7 @@ fn claim(key: Key, now: Timestamp) -> Result<Write, Fault> {
     let expires = now
         .checked_add((CLAIM_DAYS * 24).hours())
         .map_err(|error| Fault::Corrupt(error.to_string()))?;
-    let mut item = Item::default();
-    item.insert(Table::Tallies.partition().to_owned(), text(key.partition));
-    item.insert("sk".to_owned(), text(key.sort.unwrap_or_default()));
+    let mut item = key.item();
     item.insert("expires".to_owned(), number(expires.as_second()));
     Ok(Write::Put {
         table: Table::Tallies,

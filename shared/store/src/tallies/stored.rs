@@ -139,9 +139,7 @@ fn put(key: Key, version: u64, values: Vec<(&'static str, Value)>) -> Write {
         0 => Condition::Absent,
         version => Condition::Is(VERSION, number(version)),
     };
-    let mut item = Item::default();
-    item.insert(Table::Tallies.partition().to_owned(), text(key.partition));
-    item.insert("sk".to_owned(), text(key.sort.unwrap_or_default()));
+    let mut item = key.item();
     item.insert(VERSION.to_owned(), number(version + 1));
     for (name, value) in values {
         item.insert(name.to_owned(), value);
