@@ -1,5 +1,7 @@
 //! Tests over more than one crate: the store's contract, the saga, the stack, and the rules of the house.
 
+mod access;
+mod access_on_stack;
 mod catalog;
 mod chunk_process;
 mod contention;

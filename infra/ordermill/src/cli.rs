@@ -2,6 +2,7 @@
 
 pub mod figures;
 pub mod refunds;
+pub mod tokens;
 
 use std::path::PathBuf;
 
@@ -81,6 +82,9 @@ pub enum Command {
     /// How figures are added up from the journal: all of them anew, or an entry that is missing in them.
     #[command(subcommand)]
     Tally(figures::Tally),
+    /// Who may call the API: bearer tokens, and what each allows.
+    #[command(subcommand)]
+    Token(tokens::Token),
     /// Recompute every figure from its source, and show what does not agree.
     Verify,
     /// Run a payment gateway to try ours with: it declines, delays and fails in the given proportions.

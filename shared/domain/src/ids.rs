@@ -32,6 +32,11 @@ pub fn refund_id(key: &str) -> String {
     format!("re_{}", short_hash(&[key]))
 }
 
+/// By what people call a token: it tells nothing of the token itself, not even its hash.
+pub fn token_id(token_hash: &str) -> String {
+    format!("tk_{}", short_hash(&[token_hash]))
+}
+
 /// The order that a row is in a file without order ids: the same content, under any name, gives the same ids.
 pub fn order_id(content: &str, row: u64) -> String {
     format!("or_{content}-{row}")
@@ -79,17 +84,21 @@ pub fn short_hash(parts: &[&str]) -> String {
 }
 
 fn shortened(digest: [u8; 32]) -> String {
-    // Each group of 5 bytes makes 8 characters of 5 bits.
-    digest[..10]
-        .chunks(5)
-        .flat_map(|group| {
-            let bits = group
-                .iter()
-                .fold(0u64, |bits, byte| (bits << 8) | u64::from(*byte));
-            [35u32, 30, 25, 20, 15, 10, 5, 0]
-                .map(|shift| char::from(ALPHABET[usize::from((bits >> shift) as u8 & 31)]))
-        })
-        .collect()
+    base32(&digest[..10]).collect()
+}
+
+/// Each group of 5 bytes makes 8 characters of 5 bits. A last group that is shorter is filled up with zeros.
+pub(crate) fn base32(bytes: &[u8]) -> impl Iterator<Item = char> {
+    bytes.chunks(5).flat_map(|group| {
+        let filled = group.iter().chain(&[0; 5]).take(5);
+        let bits = filled.fold(0u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        [35u32, 30, 25, 20, 15, 10, 5, 0]
+            .map(|shift| char::from(ALPHABET[usize::from((bits >> shift) as u8 & 31)]))
+    })
+}
+
+pub(crate) fn is_base32(byte: u8) -> bool {
+    ALPHABET.contains(&byte)
 }
 
 /// A number below `buckets` that spreads keys evenly and never changes for a key.
@@ -166,6 +175,7 @@ mod tests {
         assert_eq!(catalog_id("b", "catalog/a.csv", "1"), "cl_9jnr89fbezfmt6df");
         assert_eq!(customer_id("ada@example.com"), "cu_7em3v10pkqwjpac1");
         assert_eq!(failure_id("batches", "m-1"), "fl_5pt6e98nbv8q5zh4");
+        assert_eq!(token_id("0f"), "tk_adq6r68r94hjhmd8");
         assert_eq!(refund_id("key"), "re_vgfpfwnxge9cx6v5");
         assert_eq!(batch_id("im_x", 7), "im_x-000007");
         assert_eq!(uniform("O-1"), 4290712200977267387);

@@ -6,6 +6,7 @@
 // Tests may count without being careful.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+pub mod access;
 pub mod backoff;
 pub mod batch;
 pub mod catalog;
@@ -23,6 +24,7 @@ pub mod status;
 pub mod stock;
 pub mod tally;
 
+pub use access::{Scope, Scopes};
 pub use backoff::Backoff;
 pub use batch::{Batch, Charged, Open, Refused, Review};
 pub use fault::Fault;

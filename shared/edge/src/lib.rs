@@ -52,13 +52,17 @@ pub struct Invocation {
 impl Process {
     /// To be called once, first thing in `main`.
     pub fn start() -> Result<Process, Fault> {
+        // At its last level the runtime writes whole events, which hold tokens and what orders are about.
+        let no_events = "lambda_runtime::layers::api_response=info".parse();
+        let no_events = no_events.map_err(|error| Fault::Corrupt(format!("{error}")))?;
+        let filter = tracing_subscriber::EnvFilter::from_default_env().add_directive(no_events);
         tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
             .with_target(false)
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_env_filter(filter)
             .init();
         Ok(Process {
             aws: aws::from_environment()?,
@@ -142,11 +146,16 @@ impl Process {
                 };
                 report(meter);
                 outcome.map_err(|fault| {
-                    tracing::error!(
-                        fault = fault.name(),
-                        reason = fault.message(),
-                        "the invocation failed"
-                    );
+                    let (name, reason) = (fault.name(), fault.message());
+                    match fault {
+                        // A no is no error of ours.
+                        Fault::Refused(_) => {
+                            tracing::info!(fault = name, reason, "the invocation was refused");
+                        }
+                        Fault::Transient(_) | Fault::Malformed(_) | Fault::Corrupt(_) => {
+                            tracing::error!(fault = name, reason, "the invocation failed");
+                        }
+                    }
                     Failure(fault)
                 })
             }

@@ -24,6 +24,7 @@ mod refunding;
 pub mod refunds;
 mod settlement;
 pub mod tallies;
+pub mod tokens;
 
 pub use engine::Engine;
 pub use retry::Store;

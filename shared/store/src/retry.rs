@@ -122,7 +122,7 @@ impl<E: Engine> Store<E> {
     /// `Ok(Err(verdicts))` where a condition did not hold. Conflicts, throttles and lost answers are retried under
     /// the same token, so that a transaction that was written after all is not written twice.
     pub async fn transact(&self, writes: &[Write]) -> Result<Result<(), Vec<Verdict>>, Fault> {
-        let token = self.token();
+        let token = self.draw_token();
         self.patiently(async || match self.engine.transact(writes, &token).await {
             Ok(()) => Ok(Ok(())),
             Err(TransactError::Cancelled(verdicts)) => {
@@ -233,7 +233,7 @@ impl<E: Engine> Store<E> {
         self.random().u64(..)
     }
 
-    fn token(&self) -> String {
+    fn draw_token(&self) -> String {
         let mut random = self.random();
         format!("{:016x}{:016x}", random.u64(..), random.u64(..))
     }

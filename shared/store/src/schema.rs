@@ -14,6 +14,8 @@ pub enum Table {
     Failures,
     /// Figures that are added up from the journal, and which of its entries they hold.
     Tallies,
+    /// Who may call the API, by the hashes of what they know.
+    Tokens,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -96,7 +98,7 @@ pub const BY_QUEUE: Index = Index {
 };
 
 impl Table {
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Orders,
         Table::Products,
         Table::Catalogs,
@@ -106,6 +108,7 @@ impl Table {
         Table::Refunds,
         Table::Failures,
         Table::Tallies,
+        Table::Tokens,
     ];
 
     /// The last part of the table's name, and its name in logs and reports.
@@ -120,6 +123,7 @@ impl Table {
             Table::Refunds => "refunds",
             Table::Failures => "failures",
             Table::Tallies => "tallies",
+            Table::Tokens => "tokens",
         }
     }
 
@@ -134,6 +138,7 @@ impl Table {
             Table::Refunds => "refund_id",
             Table::Failures => "failure_id",
             Table::Tallies => "pk",
+            Table::Tokens => "token_hash",
         }
     }
 
@@ -147,7 +152,8 @@ impl Table {
             | Table::Customers
             | Table::Imports
             | Table::Refunds
-            | Table::Failures => None,
+            | Table::Failures
+            | Table::Tokens => None,
         }
     }
 
@@ -158,7 +164,11 @@ impl Table {
             Table::Refunds => &[BY_ORDER, OPEN],
             Table::Failures => &[BY_QUEUE],
             Table::Tallies => &[BOARD, UNITS_BOARD],
-            Table::Products | Table::Catalogs | Table::Customers | Table::Journal => &[],
+            Table::Products
+            | Table::Catalogs
+            | Table::Customers
+            | Table::Journal
+            | Table::Tokens => &[],
         }
     }
 }

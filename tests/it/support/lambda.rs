@@ -39,6 +39,7 @@ pub fn command(function: &str, port: u16) -> Command {
         ("REFUNDS_TABLE", "refunds"),
         ("FAILURES_TABLE", "failures"),
         ("TALLIES_TABLE", "tallies"),
+        ("TOKENS_TABLE", "tokens"),
         ("BATCHES_QUEUE_URL", "http://127.0.0.1/batches"),
         ("BATCHES_DEAD_QUEUE_URL", "http://127.0.0.1/batches-dead"),
         ("IMPORTS_QUEUE_URL", "http://127.0.0.1/imports"),
@@ -84,9 +85,20 @@ impl Invocation {
         event: String,
         limit: Duration,
     ) -> Invocation {
+        Invocation::start_logging(function, settings, event, limit, Stdio::null()).await
+    }
+
+    /// The same, and what it logs goes there.
+    pub async fn start_logging(
+        function: &str,
+        settings: &[(&str, &str)],
+        event: String,
+        limit: Duration,
+        log: Stdio,
+    ) -> Invocation {
         let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let mut command = command(function, api.local_addr().expect("an address").port());
-        command.envs(settings.iter().copied());
+        command.envs(settings.iter().copied()).stdout(log);
         let (sender, answers) = mpsc::channel(1);
         tokio::spawn(async move {
             while let Ok((connection, _)) = api.accept().await {

@@ -17,9 +17,11 @@ mod rank;
 mod refunds;
 mod rejects;
 mod tally;
+mod tokens;
 mod verify;
 
 use anyhow::Result;
+use jiff::{Timestamp, Unit};
 
 use crate::cli::{Arguments, Catalog, Command, Global, Imports, ImportsCommand};
 use crate::cloud::{Cloud, Stack};
@@ -47,6 +49,7 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
         Command::Leaderboard(board) => leaderboard::run(global, &stack(global).await?, board).await,
         Command::Rank(options) => rank::run(global, &stack(global).await?, options).await,
         Command::Tally(command) => tally::run(global, &stack(global).await?, command).await,
+        Command::Token(command) => tokens::run(global, &stack(global).await?, command).await,
         Command::Verify => verify::run(global, &stack(global).await?).await,
         Command::Gateway(options) => gateway::run(global, options).await,
         Command::Cost { id } => cost::run(global, &stack(global).await?, id).await,
@@ -65,4 +68,16 @@ async fn imports(global: &Global, options: &Imports) -> Result<bool> {
 
 async fn stack(global: &Global) -> Result<Stack> {
     Cloud::find(global.aws).await.stack(&global.stack).await
+}
+
+/// Milliseconds are all that anyone reads.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Millisecond).unwrap_or(now)
+}
+
+/// Who sits at this machine, as far as it says.
+fn principal() -> String {
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    user.map_or("ordermill".to_owned(), |user| format!("ordermill/{user}"))
 }

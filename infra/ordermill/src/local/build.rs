@@ -7,9 +7,20 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// Folder, crate, binary and role of each function.
-pub const FUNCTIONS: [&str; 12] = [
-    "chunk", "catalog", "dispatch", "reserve", "pay", "finalize", "rollback", "webhook", "expire",
-    "bury", "tally", "refund",
+pub const FUNCTIONS: [&str; 13] = [
+    "chunk",
+    "catalog",
+    "dispatch",
+    "reserve",
+    "pay",
+    "finalize",
+    "rollback",
+    "webhook",
+    "expire",
+    "bury",
+    "tally",
+    "refund",
+    "authorize",
 ];
 
 #[derive(Debug, Clone)]

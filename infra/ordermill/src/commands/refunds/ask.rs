@@ -10,10 +10,11 @@ use store::Store;
 use store::dynamo::DynamoEngine;
 use store::refunds::{Moved, RefundRecord, RefundRequest, Requested};
 
-use super::{now, outbox, show};
+use super::{outbox, show};
 use crate::cli::Global;
 use crate::cli::refunds::{Refund, Wait};
 use crate::cloud::Stack;
+use crate::commands::{now, principal};
 use crate::output;
 
 pub async fn run(global: &Global, stack: &Stack, options: &Refund) -> Result<bool> {
@@ -134,10 +135,4 @@ fn refused(global: &Global, of: &str, code: &str, why: &str, left: Option<Value>
         );
     }
     Ok(false)
-}
-
-/// Who sits at this machine, as far as it says.
-fn principal() -> String {
-    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
-    user.map_or("ordermill".to_owned(), |user| format!("ordermill/{user}"))
 }

@@ -5,7 +5,6 @@ pub mod show;
 
 use anyhow::{Result, bail};
 use edge::outbox::SqsOutbox;
-use jiff::{Timestamp, Unit};
 
 use crate::cli::Global;
 use crate::cli::refunds::{Refund, Refunds};
@@ -60,10 +59,4 @@ fn outbox(stack: &Stack) -> Result<SqsOutbox> {
         client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
         url: stack.output("RefundsQueueUrl")?.to_owned(),
     })
-}
-
-/// Milliseconds are all that anyone reads.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    now.round(Unit::Millisecond).unwrap_or(now)
 }
