@@ -48,10 +48,11 @@ pub trait Engine: Send + Sync {
     /// billed as it is.
     fn count(&self, query: &Query) -> impl Future<Output = Result<Count, Fault>> + Send;
 
-    /// A page of the whole table, in no particular order.
+    /// A page of the whole table, of at most so many items, in no particular order.
     fn scan(
         &self,
         table: Table,
         start: Option<Item>,
+        limit: Option<u32>,
     ) -> impl Future<Output = Result<Page, Fault>> + Send;
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
+use crate::instant::sortable;
 use crate::item::{item, record};
 use crate::ops::{Change, Condition, Key, Query, Write, number, text};
 use crate::retry::Store;
@@ -81,6 +82,7 @@ pub struct Listed {
     pub attempts: u32,
     pub first_at: Timestamp,
     /// When it was put aside last.
+    #[serde(with = "crate::instant")]
     pub buried_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retried_at: Option<Timestamp>,
@@ -184,7 +186,7 @@ impl<E: Engine> Store<E> {
                 Change::Set("attempts", number(attempts)),
                 Change::Set("fault", text(&buried.fault)),
                 Change::Set("reason", text(&buried.reason)),
-                Change::Set("buried_at", text(now.to_string())),
+                Change::Set("buried_at", text(sortable(now))),
                 Change::Remove("discarded_at"),
                 Change::Remove("claim"),
                 Change::Remove("expires"),
@@ -320,14 +322,7 @@ impl<E: Engine> Store<E> {
 
     /// The failures of a queue, the oldest burial first.
     pub async fn failures_of(&self, queue: &str) -> Result<Vec<Listed>, Fault> {
-        let query = Query {
-            table: Table::Failures,
-            index: Some(&BY_QUEUE),
-            partition: queue.to_owned(),
-            range: None,
-            limit: None,
-            start: None,
-        };
+        let query = Query::of(Table::Failures, Some(&BY_QUEUE), queue);
         let items = self.query_all(query).await?;
         items.into_iter().map(record).collect()
     }

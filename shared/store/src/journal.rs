@@ -64,14 +64,7 @@ fn read(mut item: Item) -> Result<Entry, Fault> {
 
 /// Entries of one partition.
 pub(crate) fn of_partition(partition: String) -> Query {
-    Query {
-        table: Table::Journal,
-        index: None,
-        partition,
-        range: None,
-        limit: None,
-        start: None,
-    }
+    Query::of(Table::Journal, None, partition)
 }
 
 impl<E: Engine> Store<E> {

@@ -14,6 +14,7 @@ pub mod catalogs;
 pub mod customers;
 pub mod failures;
 pub mod imports;
+mod instant;
 mod item;
 pub mod journal;
 pub mod orders;

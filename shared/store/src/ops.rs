@@ -124,10 +124,27 @@ pub struct Query {
     /// From and to, both included, in the sort key of what is asked: the index, or the table, if it has one. They have to
     /// be in their order.
     pub range: Option<(String, String)>,
+    /// From the last one to the first.
+    pub backwards: bool,
     /// At most so many in one page.
     pub limit: Option<u32>,
     /// The `next` of the page before.
     pub start: Option<Item>,
+}
+
+impl Query {
+    /// Everything in the partition, the first one first.
+    pub fn of(table: Table, index: Option<&'static Index>, partition: impl Into<String>) -> Query {
+        Query {
+            table,
+            index,
+            partition: partition.into(),
+            range: None,
+            backwards: false,
+            limit: None,
+            start: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

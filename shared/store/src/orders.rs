@@ -54,6 +54,7 @@ pub struct OrderRecord {
     /// Units of each line that came back, or are about to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<u32>,
+    #[serde(with = "crate::instant")]
     pub created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,

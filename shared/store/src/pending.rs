@@ -51,7 +51,7 @@ fn shard_name(shard: u8) -> String {
     format!("{shard:02}")
 }
 
-fn attribute<T: FromStr>(item: &Item, name: &str) -> Result<T, Fault> {
+pub(crate) fn attribute<T: FromStr>(item: &Item, name: &str) -> Result<T, Fault> {
     let found = match item.get(name) {
         Some(Value::S(text)) => text.parse().ok(),
         _ => None,
@@ -82,14 +82,7 @@ impl<E: Engine> Store<E> {
         for shard in 0..SHARDS {
             // So that the last shards have their turn, too.
             let most = most * (usize::from(shard) + 1) / usize::from(SHARDS);
-            let mut query = Query {
-                table,
-                index: Some(index),
-                partition: shard_name(shard),
-                range: None,
-                limit: None,
-                start: None,
-            };
+            let mut query = Query::of(table, Some(index), shard_name(shard));
             'shard: loop {
                 let page = self.query(&query).await?;
                 for item in page.items {

@@ -39,6 +39,7 @@ pub struct RefundRecord {
     /// The gateway's own reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    #[serde(with = "crate::instant")]
     pub created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retried_at: Option<Timestamp>,
@@ -134,14 +135,7 @@ impl<E: Engine> Store<E> {
 
     /// The refunds of an order, the first one first. What was written a moment ago may be missing.
     pub async fn refunds_of(&self, order_id: &str) -> Result<Vec<RefundRecord>, Fault> {
-        let query = Query {
-            table: Table::Refunds,
-            index: Some(&BY_ORDER),
-            partition: order_id.to_owned(),
-            range: None,
-            limit: None,
-            start: None,
-        };
+        let query = Query::of(Table::Refunds, Some(&BY_ORDER), order_id);
         let entries = self.query_all(query).await?;
         let ids = entries.into_iter().map(|item| {
             let Listed { refund_id } = record(item)?;

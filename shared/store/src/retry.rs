@@ -179,10 +179,15 @@ impl<E: Engine> Store<E> {
         }
     }
 
-    pub async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
+    pub async fn scan(
+        &self,
+        table: Table,
+        start: Option<Item>,
+        limit: Option<u32>,
+    ) -> Result<Page, Fault> {
         self.patiently(async || {
             self.engine
-                .scan(table, start.clone())
+                .scan(table, start.clone(), limit)
                 .await
                 .map_err(Attempt::from)
         })
@@ -197,7 +202,7 @@ impl<E: Engine> Store<E> {
     ) -> Result<(), Fault> {
         let mut start = None;
         loop {
-            let page = self.scan(table, start).await?;
+            let page = self.scan(table, start, None).await?;
             page.items.into_iter().try_for_each(&mut each)?;
             match page.next {
                 None => return Ok(()),

@@ -2,8 +2,10 @@
 //!
 //! Tables may be shared with others, so each case keeps to keys of its own run and assumes no table to be empty.
 //! What an index shows may come late: cases wait for it. Knows no engine's inside, and no fault on request.
-//! Owns the list of cases and what they share; the cases are in `writes`, `transactions`, `reads` and `ranges`.
+//! Owns the list of cases and what they share; the cases are in `writes`, `transactions`, `reads`,
+//! `ranges` and `directions`.
 
+mod directions;
 mod ranges;
 mod reads;
 mod transactions;
@@ -80,6 +82,7 @@ cases![
         an_index_pages_through_ties,
         a_table_pages_in_the_order_of_its_sort_key,
         a_scan_finds_everything,
+        a_scan_has_pages_of_any_size,
     ],
     ranges: [
         a_range_holds_both_of_its_ends,
@@ -89,6 +92,14 @@ cases![
         a_count_is_of_all_pages,
         a_count_of_a_range,
         what_is_deleted_is_not_counted,
+    ],
+    directions: [
+        an_index_is_read_backwards,
+        a_table_is_read_backwards,
+        ties_are_read_backwards,
+        a_range_is_read_backwards,
+        a_page_starts_behind_what_is_gone,
+        a_page_starts_nowhere_else,
     ],
 ];
 
@@ -163,14 +174,7 @@ impl<E: Engine> Case<'_, E> {
     }
 
     fn of(&self, table: Table, index: Option<&'static Index>, id: &str) -> Query {
-        Query {
-            table,
-            index,
-            partition: self.key(id),
-            range: None,
-            limit: None,
-            start: None,
-        }
+        Query::of(table, index, self.key(id))
     }
 
     async fn index_shows(&self, table: Table, index: &'static Index, id: &str, items: &[Item]) {

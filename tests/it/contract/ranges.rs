@@ -9,7 +9,7 @@ use super::{Case, eventually};
 
 impl<E: Engine> Case<'_, E> {
     /// An order of the customer C on each of the days 1 to 5, whose ids are in another order than the days.
-    async fn five_days(&self) -> Vec<Item> {
+    pub(super) async fn five_days(&self) -> Vec<Item> {
         let mut orders = Vec::new();
         for at in 1..=5 {
             let keys = [
@@ -26,7 +26,7 @@ impl<E: Engine> Case<'_, E> {
         orders
     }
 
-    fn days(&self, from: &str, to: &str) -> Query {
+    pub(super) fn days(&self, from: &str, to: &str) -> Query {
         Query {
             range: Some((from.to_owned(), to.to_owned())),
             ..self.of(Table::Orders, Some(&BY_CUSTOMER), "C")
@@ -49,7 +49,7 @@ impl<E: Engine> Case<'_, E> {
         }
     }
 
-    async fn refused(&self, query: &Query) {
+    pub(super) async fn refused(&self, query: &Query) {
         let found = self.engine.query(query).await;
         assert!(matches!(found, Err(Fault::Malformed(_))), "{found:?}");
         let counted = self.engine.count(query).await;

@@ -171,7 +171,11 @@ pub(super) async fn a_scan_finds_everything<E: Engine>(case: &Case<'_, E>) {
     let mut start = None;
     let mut found = Vec::new();
     loop {
-        let page = case.engine.scan(Table::Imports, start).await.expect("read");
+        let page = case
+            .engine
+            .scan(Table::Imports, start, None)
+            .await
+            .expect("read");
         found.extend(page.items);
         match page.next {
             None => break,
@@ -186,4 +190,32 @@ pub(super) async fn a_scan_finds_everything<E: Engine>(case: &Case<'_, E>) {
             "I{at}"
         );
     }
+}
+
+pub(super) async fn a_scan_has_pages_of_any_size<E: Engine>(case: &Case<'_, E>) {
+    for at in 0..5 {
+        case.put(Table::Catalogs, &format!("I{at}"), &[("part", text("p"))])
+            .await;
+    }
+    for limit in [1, 2, 3, 1_000] {
+        let mut start = None;
+        let mut found = Vec::new();
+        loop {
+            let page = case.engine.scan(Table::Catalogs, start, Some(limit)).await;
+            let page = page.expect("read");
+            assert!(page.items.len() <= limit as usize);
+            found.extend(page.items);
+            match page.next {
+                None => break,
+                next => start = next,
+            }
+        }
+        for at in 0..5 {
+            let item = case.item(Table::Catalogs, &format!("I{at}"), &[("part", text("p"))]);
+            let times = found.iter().filter(|found| **found == item).count();
+            assert_eq!(times, 1, "I{at} on pages of {limit}");
+        }
+    }
+    let nothing = case.engine.scan(Table::Catalogs, None, Some(0)).await;
+    assert!(matches!(nothing, Err(Fault::Malformed(_))), "{nothing:?}");
 }

@@ -300,10 +300,15 @@ impl Engine for SimEngine {
         self.memory.count(query).await
     }
 
-    async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
+    async fn scan(
+        &self,
+        table: Table,
+        start: Option<Item>,
+        limit: Option<u32>,
+    ) -> Result<Page, Fault> {
         match (self.sabotage, table) {
             (Some(Sabotage::SwapsUnread), Table::Journal) => Ok(Page::default()),
-            _ => self.memory.scan(table, start).await,
+            _ => self.memory.scan(table, start, limit).await,
         }
     }
 }

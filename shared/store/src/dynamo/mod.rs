@@ -70,6 +70,7 @@ impl DynamoEngine {
             .consistent_read(query.index.is_none())
             .expression_attribute_names("#p", partition)
             .expression_attribute_values(":p", text(query.partition.clone()).into())
+            .scan_index_forward(!query.backwards)
             .set_limit(query.limit.and_then(|limit| i32::try_from(limit).ok()))
             .set_exclusive_start_key(query.start.as_ref().map(attributes))
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
@@ -267,12 +268,18 @@ impl Engine for DynamoEngine {
         })
     }
 
-    async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
+    async fn scan(
+        &self,
+        table: Table,
+        start: Option<Item>,
+        limit: Option<u32>,
+    ) -> Result<Page, Fault> {
         let answer = self
             .client
             .scan()
             .table_name(self.name(table)?)
             .consistent_read(true)
+            .set_limit(limit.and_then(|limit| i32::try_from(limit).ok()))
             .set_exclusive_start_key(start.as_ref().map(attributes))
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()

@@ -129,6 +129,13 @@ pub fn transaction_size<'a>(items: impl Iterator<Item = &'a Item>) -> Result<(),
     Ok(())
 }
 
+pub fn limit(limit: Option<u32>) -> Result<(), Fault> {
+    match limit {
+        Some(0) => malformed("a page of nothing"),
+        _ => Ok(()),
+    }
+}
+
 pub fn index(table: Table, index: &'static Index) -> Result<(), Fault> {
     if !table.indexes().contains(index) {
         return malformed(format!("{} have no index {}", table.name(), index.name));

@@ -169,8 +169,13 @@ impl Engine for MemoryEngine {
         self.state().count(query)
     }
 
-    async fn scan(&self, table: Table, start: Option<Item>) -> Result<Page, Fault> {
+    async fn scan(
+        &self,
+        table: Table,
+        start: Option<Item>,
+        limit: Option<u32>,
+    ) -> Result<Page, Fault> {
         yield_now().await;
-        self.state().scan(table, start.as_ref())
+        self.state().scan(table, start.as_ref(), limit)
     }
 }

@@ -2,6 +2,7 @@
 //! Knows nothing of pages, and not what a read sees.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Bound;
 
 use super::query::index_keys;
@@ -54,25 +55,48 @@ impl Places {
         }
     }
 
-    /// The places that a query is about, after the one where it starts.
+    /// The places that a query is about, in its direction, after the one where it starts.
     pub fn of<'a>(
         &'a self,
         query: &Query,
         index: &Index,
         start: Option<Place>,
     ) -> impl Iterator<Item = &'a Place> {
-        let (from, to) = query
-            .range
-            .as_ref()
-            .map_or(("", None), |(from, to)| (from.as_str(), Some(to.as_str())));
-        let first = || Place::new((&query.partition, from), &Key::new(query.table, ""));
-        let start = start.map_or_else(|| Bound::Included(first()), Bound::Excluded);
+        // Before every key of the table.
+        let before = Key::new(query.table, "");
+        let (from, end) = match &query.range {
+            Some((from, to)) => (
+                from.as_str(),
+                Place::new((&query.partition, &behind(to)), &before),
+            ),
+            None => ("", Place::new((&behind(&query.partition), ""), &before)),
+        };
+        let first = Place::new((&query.partition, from), &before);
+        let all = (Bound::Included(first), Bound::Excluded(end));
         let places = self.0.get(&(query.table, index.name));
-        places
-            .into_iter()
-            .flat_map(move |places| places.range((start.clone(), Bound::Unbounded)))
-            .take_while(move |place| {
-                place.partition == query.partition && to.is_none_or(|to| place.sort.as_str() <= to)
-            })
+        let mut left = places.map(|places| places.range(left_of(all, start, query.backwards)));
+        let backwards = query.backwards;
+        iter::from_fn(move || match backwards {
+            true => left.as_mut()?.next_back(),
+            false => left.as_mut()?.next(),
+        })
+    }
+}
+
+/// The least text that is greater.
+pub fn behind(text: &str) -> String {
+    format!("{text}\0")
+}
+
+/// What is left of a span for whoever has come so far.
+pub fn left_of<T>(
+    (from, to): (Bound<T>, Bound<T>),
+    after: Option<T>,
+    backwards: bool,
+) -> (Bound<T>, Bound<T>) {
+    match after.map(Bound::Excluded) {
+        None => (from, to),
+        Some(after) if backwards => (from, after),
+        Some(after) => (after, to),
     }
 }

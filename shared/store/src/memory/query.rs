@@ -73,9 +73,7 @@ pub fn start(query: &Query) -> Result<Option<Place>, Fault> {
     if query.partition.is_empty() {
         return check::malformed("a query for an empty key");
     }
-    if query.limit == Some(0) {
-        return check::malformed("a page of nothing");
-    }
+    check::limit(query.limit)?;
     if let Some(index) = query.index {
         check::index(query.table, index)?;
     }

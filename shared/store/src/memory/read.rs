@@ -1,13 +1,14 @@
 //! What one attempt reads: drawn, found and billed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::ops::Bound;
 
 use domain::Fault;
 
 use super::check;
 use super::faults::Dice;
-use super::places::Place;
+use super::places::{Place, behind, left_of};
 use super::query::{self, Found, index_keys, projected};
 use super::state::{State, Stored, of_table};
 use super::units::{bill_read, size};
@@ -68,12 +69,19 @@ impl State {
         })
     }
 
-    pub fn scan(&mut self, table: Table, start: Option<&Item>) -> Result<Page, Fault> {
+    pub fn scan(
+        &mut self,
+        table: Table,
+        start: Option<&Item>,
+        limit: Option<u32>,
+    ) -> Result<Page, Fault> {
+        check::limit(limit)?;
         let start = start.map(|start| check::key_of(table, start)).transpose()?;
         self.dice.throttle()?;
         let items = of_table(&self.stored, table, start);
         let items = items.filter_map(|(_, stored)| stored.item.as_ref());
-        let found = Found::new(items, self.page_size, table, None);
+        let most = page_of(self.page_size, limit);
+        let found = Found::new(items, most, table, None);
         let page = Page {
             items: found.items.iter().map(|item| (*item).clone()).collect(),
             next: found.next(table, None),
@@ -85,7 +93,7 @@ impl State {
     fn found(&mut self, query: &Query, most: usize) -> Result<Found<'_>, Fault> {
         self.dice.throttle()?;
         let start = query::start(query)?;
-        let most = query.limit.map_or(most, |limit| most.min(limit as usize));
+        let most = page_of(most, query.limit);
         let State {
             stored,
             places,
@@ -115,6 +123,10 @@ impl State {
     }
 }
 
+fn page_of(most: usize, limit: Option<u32>) -> usize {
+    limit.map_or(most, |limit| most.min(limit as usize))
+}
+
 impl Stored {
     fn seen(&self, stale: bool) -> Option<&Item> {
         if stale { &self.before } else { &self.item }.as_ref()
@@ -132,31 +144,33 @@ impl Stored {
     }
 }
 
-/// The items of a query's partition of a table, and of its range, after a key.
+/// The items of a query's partition of a table, and of its range, in its direction, after a key.
 fn of_partition<'a>(
     stored: &'a BTreeMap<Key, Stored>,
     query: &Query,
     after: Option<Key>,
 ) -> impl Iterator<Item = &'a Stored> {
-    let (from, to) = query
-        .range
-        .as_ref()
-        .map_or((None, None), |(from, to)| (Some(from), Some(to)));
-    // No sort key comes before every sort key, so this is the first key of the partition in any table.
-    let first = || Key {
+    let key = |partition: String, sort: Option<String>| Key {
         table: query.table,
-        partition: query.partition.clone(),
-        sort: from.cloned(),
+        partition,
+        sort,
     };
-    let start = after.map_or_else(|| Bound::Included(first()), Bound::Excluded);
-    stored
-        .range((start, Bound::Unbounded))
-        .take_while(move |(key, _)| {
-            key.table == query.table
-                && key.partition == query.partition
-                && to.is_none_or(|to| key.sort.as_ref() <= Some(to))
-        })
-        .map(|(_, stored)| stored)
+    // No sort key comes before every sort key, so this is before the first key of the partition in any table.
+    let first = query.range.as_ref().map(|(from, _)| from.clone());
+    let end = match &query.range {
+        Some((_, to)) => key(query.partition.clone(), Some(behind(to))),
+        None => key(behind(&query.partition), None),
+    };
+    let all = (
+        Bound::Included(key(query.partition.clone(), first)),
+        Bound::Excluded(end),
+    );
+    let mut left = stored.range(left_of(all, after, query.backwards));
+    iter::from_fn(move || match query.backwards {
+        true => left.next_back(),
+        false => left.next(),
+    })
+    .map(|(_, stored)| stored)
 }
 
 /// The items that a read sees in these places of an index.

@@ -287,14 +287,7 @@ async fn what_the_service_refuses_is_malformed() {
         engine.get(&sorted).await,
         Err(Fault::Malformed(_))
     ));
-    let mut query = Query {
-        table: Table::Products,
-        index: Some(&BY_CUSTOMER),
-        partition: "C-1".to_owned(),
-        range: None,
-        limit: None,
-        start: None,
-    };
+    let mut query = Query::of(Table::Products, Some(&BY_CUSTOMER), "C-1");
     assert!(
         matches!(engine.query(&query).await, Err(Fault::Malformed(_))),
         "no such index"
@@ -304,6 +297,12 @@ async fn what_the_service_refuses_is_malformed() {
     assert!(
         matches!(engine.query(&query).await, Err(Fault::Malformed(_))),
         "not a place"
+    );
+    let keys = [("customer_id", text("C-1")), ("created_at", text("2026"))];
+    query.start = Some(item(Table::Orders, "", &keys));
+    assert!(
+        matches!(engine.query(&query).await, Err(Fault::Malformed(_))),
+        "not an order"
     );
     assert!(
         Table::ALL

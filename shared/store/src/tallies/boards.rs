@@ -85,13 +85,10 @@ pub(super) fn shard(
     shard: u8,
     range: Option<(String, String)>,
 ) -> Query {
+    let partition = target.board(board.name(), currency, shard);
     Query {
-        table: Table::Tallies,
-        index: Some(board.index()),
-        partition: target.board(board.name(), currency, shard),
         range,
-        limit: None,
-        start: None,
+        ..Query::of(Table::Tallies, Some(board.index()), partition)
     }
 }
 

@@ -74,14 +74,8 @@ fn read(item: &Item) -> Result<Figures, Fault> {
 impl<E: Engine> Store<E> {
     /// The figures of a business day, in each currency in which something happened.
     pub async fn day(&self, day: Date) -> Result<BTreeMap<Currency, DayFigures>, Fault> {
-        let figures = Query {
-            table: Table::Tallies,
-            index: None,
-            partition: self.books().await?.live(Book::Day(day)).figures(),
-            range: None,
-            limit: None,
-            start: None,
-        };
+        let figures = self.books().await?.live(Book::Day(day)).figures();
+        let figures = Query::of(Table::Tallies, None, figures);
         let mut days: BTreeMap<Currency, DayFigures> = BTreeMap::new();
         for item in self.query_all(figures).await? {
             let sort = string(&item, "sk")?;

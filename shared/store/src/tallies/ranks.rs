@@ -131,12 +131,9 @@ impl<E: Engine> Store<E> {
 
 fn of_ranks(target: Target, shard: u8, range: (String, String), limit: Option<u32>) -> Query {
     Query {
-        table: Table::Tallies,
-        index: None,
-        partition: target.ranks(shard),
         range: Some(range),
         limit,
-        start: None,
+        ..Query::of(Table::Tallies, None, target.ranks(shard))
     }
 }
 

@@ -92,7 +92,7 @@ impl<E: Engine> Store<E> {
     async fn sweep(&self) -> Result<(), Fault> {
         let mut start = None;
         loop {
-            let page = self.scan(Table::Tallies, start).await?;
+            let page = self.scan(Table::Tallies, start, None).await?;
             // Read after the page: what has begun since then is kept.
             let books = self.books().await?;
             let mut gone = Vec::new();
@@ -122,7 +122,7 @@ impl<E: Engine, N: Fn() -> Timestamp, T: FnMut(u64)> Builder<'_, E, N, T> {
         self.store.sweep().await?;
         let mut start = None;
         loop {
-            let page = self.store.scan(Table::Journal, start).await?;
+            let page = self.store.scan(Table::Journal, start, None).await?;
             self.enter(page.items).await?;
             match page.next {
                 None => return Ok(()),

@@ -74,15 +74,8 @@ impl<E: Engine> Store<E> {
         struct Running {
             import_id: String,
         }
-        let running = Query {
-            table: Table::Imports,
-            index: Some(&RUNNING),
-            // The one partition of the index: few imports run at a time.
-            partition: "yes".to_owned(),
-            range: None,
-            limit: None,
-            start: None,
-        };
+        // The one partition of the index: few imports run at a time.
+        let running = Query::of(Table::Imports, Some(&RUNNING), "yes");
         let items = self.query_all(running).await?.into_iter();
         items
             .map(|item| Ok(record::<Running>(item)?.import_id))

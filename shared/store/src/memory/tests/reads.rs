@@ -26,14 +26,7 @@ fn overwrite(engine: &MemoryEngine, order: &Item) {
 }
 
 fn of(index: Option<&'static Index>, partition: &str) -> Query {
-    Query {
-        table: Table::Orders,
-        index,
-        partition: partition.to_owned(),
-        range: None,
-        limit: None,
-        start: None,
-    }
+    Query::of(Table::Orders, index, partition)
 }
 
 fn stale(per_thousand: u16) -> MemoryEngine {
@@ -95,7 +88,7 @@ async fn reads_are_billed_by_what_they_look_at() {
         .await
         .expect("read");
     check(8.5, 2.5);
-    engine.scan(Table::Orders, None).await.expect("read");
+    engine.scan(Table::Orders, None, None).await.expect("read");
     check(8.5 + 124.0, 2.5);
 }
 
@@ -192,11 +185,16 @@ async fn an_index_holds_what_its_table_does() {
                 overwrite(&engine, &order(&key.partition, &customer, &day, 0));
             }
         }
+        let backwards = random.bool();
         let query = Query {
             range: Some(("3".to_owned(), "6".to_owned())),
+            backwards,
             ..of(Some(&BY_CUSTOMER), &customer)
         };
-        let expected = looked_for(&engine, &customer, "3", "6");
+        let mut expected = looked_for(&engine, &customer, "3", "6");
+        if backwards {
+            expected.reverse();
+        }
         let count = engine.count(&query).await.expect("counted");
         assert_eq!(count.items as usize, expected.len());
         let store = Store::new(engine.clone(), 1);
