@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use domain::Currency;
+use domain::money::whole;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -44,13 +45,9 @@ pub fn narrow(mut table: Table) -> Table {
     table
 }
 
-/// An amount with the decimals of its currency. It is made longer only: what is too precise is not hidden.
+/// An amount with the decimals of its currency.
 pub fn amount(amount: Decimal, currency: Currency) -> String {
-    let mut amount = amount.normalize();
-    if amount.scale() < currency.scale() {
-        amount.rescale(currency.scale());
-    }
-    amount.to_string()
+    whole(amount, currency).to_string()
 }
 
 /// Columns of the terminal, where there is one.

@@ -98,6 +98,15 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
+/// An amount with the decimals of its currency, for showing it. It is made longer only: what is too precise is not hidden.
+pub fn whole(amount: Decimal, currency: Currency) -> Decimal {
+    let mut amount = amount.normalize();
+    if amount.scale() < currency.scale() {
+        amount.rescale(currency.scale());
+    }
+    amount
+}
+
 /// An amount that the currency can express, from zero up to [`Money::LIMIT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Money {

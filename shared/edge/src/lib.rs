@@ -9,6 +9,7 @@ mod failure;
 pub mod messages;
 pub mod outbox;
 pub mod payments;
+pub mod queues;
 pub mod refunds;
 pub mod resend;
 pub mod settings;
@@ -22,9 +23,9 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use store::Store;
 use store::dynamo::{DynamoEngine, Meter};
 use store::schema::Table;
+use store::{AnyEngine, Store};
 use tracing::Instrument;
 
 use failure::Failure;
@@ -72,6 +73,16 @@ impl Process {
 
     /// A store that knows these tables, whose names are in the environment, and no others.
     pub fn store(&self, tables: &[Table]) -> Result<Store<DynamoEngine>, Fault> {
+        Ok(Store::new(self.engine(tables)?, fastrand::u64(..)))
+    }
+
+    /// The same, for those who have to send it from one thread to another.
+    pub fn any_store(&self, tables: &[Table]) -> Result<Store<AnyEngine>, Fault> {
+        let engine = AnyEngine::new(self.engine(tables)?);
+        Ok(Store::new(engine, fastrand::u64(..)))
+    }
+
+    fn engine(&self, tables: &[Table]) -> Result<DynamoEngine, Fault> {
         let names = tables.iter().map(|table| {
             Ok((
                 *table,
@@ -83,10 +94,7 @@ impl Process {
             .interceptor(aws::CountCalls(self.meter.clone()))
             .build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);
-        Ok(Store::new(
-            DynamoEngine::new(client, names, self.meter.clone()),
-            fastrand::u64(..),
-        ))
+        Ok(DynamoEngine::new(client, names, self.meter.clone()))
     }
 
     pub fn sqs(&self) -> aws_sdk_sqs::Client {

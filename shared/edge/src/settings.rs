@@ -14,6 +14,11 @@ pub fn required(name: &str) -> Result<String, Fault> {
     }
 }
 
+/// Empty, where nothing is named.
+pub fn optional(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
 pub fn parsed<T: FromStr>(name: &str) -> Result<T, Fault>
 where
     T::Err: std::fmt::Display,

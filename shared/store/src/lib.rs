@@ -3,6 +3,7 @@
 //! Two engines answer: `dynamo` (the service) and `memory` (for simulation, with faults on request). Nothing outside
 //! this crate sees an attribute value.
 
+mod any;
 pub mod dynamo;
 pub mod engine;
 pub mod memory;
@@ -27,6 +28,7 @@ mod settlement;
 pub mod tallies;
 pub mod tokens;
 
+pub use any::AnyEngine;
 pub use engine::Engine;
 pub use retry::Store;
 pub use settlement::Moment;

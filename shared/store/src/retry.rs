@@ -42,18 +42,26 @@ impl<E: Engine> Store<E> {
     }
 
     pub async fn get(&self, key: &Key) -> Result<Option<Item>, Fault> {
-        self.patiently(async || self.engine.get(key).await.map_err(Attempt::from))
-            .await
+        let mut wait = self.wait();
+        loop {
+            match self.engine.get(key).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => wait.after(fault).await?,
+            }
+        }
     }
 
     /// Any number of keys, no key twice.
     pub async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         let mut items = Vec::with_capacity(keys.len());
         for keys in keys.chunks(KEYS_PER_REQUEST) {
-            items.extend(
-                self.patiently(async || self.engine.get_many(keys).await.map_err(Attempt::from))
-                    .await?,
-            );
+            let mut wait = self.wait();
+            items.extend(loop {
+                match self.engine.get_many(keys).await {
+                    Ok(found) => break found,
+                    Err(fault) => wait.after(fault).await?,
+                }
+            });
         }
         Ok(items)
     }
@@ -62,12 +70,14 @@ impl<E: Engine> Store<E> {
     ///
     /// When an answer was lost, the retry meets its own write: the caller's condition has to tell that from another's.
     pub async fn write(&self, write: &Write) -> Result<Result<(), Option<Item>>, Fault> {
-        self.patiently(async || match self.engine.write(write).await {
-            Ok(()) => Ok(Ok(())),
-            Err(WriteError::Condition(found)) => Ok(Err(found)),
-            Err(WriteError::Fault(fault)) => Err(fault.into()),
-        })
-        .await
+        let mut wait = self.wait();
+        loop {
+            match self.engine.write(write).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(WriteError::Condition(found)) => return Ok(Err(found)),
+                Err(WriteError::Fault(fault)) => wait.after(fault).await?,
+            }
+        }
     }
 
     /// Conditional updates of single items, each on its own. One answer for each, in their sequence.
@@ -123,29 +133,34 @@ impl<E: Engine> Store<E> {
     /// the same token, so that a transaction that was written after all is not written twice.
     pub async fn transact(&self, writes: &[Write]) -> Result<Result<(), Vec<Verdict>>, Fault> {
         let token = self.draw_token();
-        self.patiently(async || match self.engine.transact(writes, &token).await {
-            Ok(()) => Ok(Ok(())),
-            Err(TransactError::Cancelled(verdicts)) => {
-                if verdicts
-                    .iter()
-                    .any(|verdict| matches!(verdict, Verdict::Condition(_)))
-                {
-                    Ok(Err(verdicts))
-                } else {
-                    Err(Attempt::again(format!(
-                        "a transaction of {} writes met others that hold its items",
-                        writes.len()
-                    )))
+        let mut wait = self.wait();
+        loop {
+            let fault = match self.engine.transact(writes, &token).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(TransactError::Fault(fault)) => fault,
+                Err(TransactError::Cancelled(verdicts)) => {
+                    let refused = |verdict: &Verdict| matches!(verdict, Verdict::Condition(_));
+                    if verdicts.iter().any(refused) {
+                        return Ok(Err(verdicts));
+                    }
+                    let count = writes.len();
+                    let met =
+                        format!("a transaction of {count} writes met others that hold its items");
+                    Fault::Transient(met)
                 }
-            }
-            Err(TransactError::Fault(fault)) => Err(fault.into()),
-        })
-        .await
+            };
+            wait.after(fault).await?;
+        }
     }
 
     pub async fn query(&self, query: &Query) -> Result<Page, Fault> {
-        self.patiently(async || self.engine.query(query).await.map_err(Attempt::from))
-            .await
+        let mut wait = self.wait();
+        loop {
+            match self.engine.query(query).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => wait.after(fault).await?,
+            }
+        }
     }
 
     /// All pages of a query.
@@ -162,8 +177,13 @@ impl<E: Engine> Store<E> {
     }
 
     pub async fn count(&self, query: &Query) -> Result<Count, Fault> {
-        self.patiently(async || self.engine.count(query).await.map_err(Attempt::from))
-            .await
+        let mut wait = self.wait();
+        loop {
+            match self.engine.count(query).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => wait.after(fault).await?,
+            }
+        }
     }
 
     /// How many items there are on all pages of a query.
@@ -185,13 +205,13 @@ impl<E: Engine> Store<E> {
         start: Option<Item>,
         limit: Option<u32>,
     ) -> Result<Page, Fault> {
-        self.patiently(async || {
-            self.engine
-                .scan(table, start.clone(), limit)
-                .await
-                .map_err(Attempt::from)
-        })
-        .await
+        let mut wait = self.wait();
+        loop {
+            match self.engine.scan(table, start.clone(), limit).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => wait.after(fault).await?,
+            }
+        }
     }
 
     /// Every item of a table, page by page.
@@ -207,20 +227,6 @@ impl<E: Engine> Store<E> {
             match page.next {
                 None => return Ok(()),
                 next => start = next,
-            }
-        }
-    }
-
-    async fn patiently<T>(
-        &self,
-        attempt: impl AsyncFn() -> Result<T, Attempt>,
-    ) -> Result<T, Fault> {
-        let mut wait = self.wait();
-        loop {
-            match attempt().await {
-                Ok(answer) => return Ok(answer),
-                Err(Attempt(fault @ Fault::Transient(_))) => wait.pause(fault).await?,
-                Err(Attempt(fault)) => return Err(fault),
             }
         }
     }
@@ -251,21 +257,6 @@ impl<E: Engine> Store<E> {
     }
 }
 
-/// Why an attempt has to be repeated, or must not be.
-struct Attempt(Fault);
-
-impl Attempt {
-    fn again(why: String) -> Attempt {
-        Attempt(Fault::Transient(why))
-    }
-}
-
-impl From<Fault> for Attempt {
-    fn from(fault: Fault) -> Attempt {
-        Attempt(fault)
-    }
-}
-
 /// The patience of one request, or of whoever reads, decides and writes again when somebody else was quicker.
 pub(crate) struct Wait {
     since: Instant,
@@ -274,6 +265,14 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
+    /// What passes is waited for. What does not is handed back at once.
+    async fn after(&mut self, fault: Fault) -> Result<(), Fault> {
+        match fault {
+            Fault::Transient(_) => self.pause(fault).await,
+            Fault::Refused(_) | Fault::Malformed(_) | Fault::Corrupt(_) => Err(fault),
+        }
+    }
+
     pub(crate) async fn pause(&mut self, fault: Fault) -> Result<(), Fault> {
         self.last = BACKOFF.next(self.last, self.random.u64(..));
         if self.since.elapsed() + self.last > BUDGET {

@@ -4,7 +4,6 @@ use anyhow::Result;
 use comfy_table::Table;
 use domain::tally::Book;
 use domain::{Currency, Fault};
-use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use store::tallies::{Board, BoardRow};
@@ -14,9 +13,6 @@ use crate::cli::Global;
 use crate::cli::figures::{Leaderboard, Sold, Which};
 use crate::cloud::Stack;
 use crate::output;
-
-/// Names that are looked up at the same time.
-const AT_ONCE: usize = 16;
 
 struct Shown {
     currency: Currency,
@@ -69,34 +65,8 @@ async fn read<E: Engine>(
 ) -> Result<Shown, Fault> {
     let book = which.day.map_or(Book::AllTime, Book::Day);
     let limit = usize::from(which.limit);
-    let rows = store.board(board, book, currency, limit).await?;
-    let rows = stream::iter(rows)
-        .map(async |row| {
-            let name = name(store, board, &row.id).await?;
-            Ok((row, name))
-        })
-        .buffered(AT_ONCE)
-        .try_collect();
-    Ok(Shown {
-        currency,
-        rows: rows.await?,
-    })
-}
-
-async fn name<E: Engine>(
-    store: &Store<E>,
-    board: Board,
-    id: &str,
-) -> Result<Option<String>, Fault> {
-    match board {
-        Board::Customers => {
-            let contact = store.customer(id).await?;
-            Ok(contact.and_then(|contact| contact.name))
-        }
-        Board::ProductsByRevenue | Board::ProductsByUnits => {
-            Ok(store.product(id).await?.map(|product| product.name))
-        }
-    }
+    let rows = store.named_board(board, book, currency, limit).await?;
+    Ok(Shown { currency, rows })
 }
 
 fn table(board: Board, shown: &Shown) -> Table {

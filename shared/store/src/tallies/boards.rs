@@ -3,11 +3,13 @@
 use domain::tally::{Book, Score, ranks};
 use domain::{Currency, Fault};
 use futures::future::try_join_all;
+use serde::Deserialize;
 
 use super::keys::{BOARD_SHARDS, Target, name_in};
 use super::numbers::{count, decimal, signed, string};
 use crate::engine::Engine;
-use crate::ops::{Item, Query};
+use crate::item::record;
+use crate::ops::{Item, Key, Query};
 use crate::retry::Store;
 use crate::schema::{BOARD, Index, Table, UNITS_BOARD};
 
@@ -132,5 +134,31 @@ impl<E: Engine> Store<E> {
             row.rank = rank;
         }
         Ok(rows)
+    }
+
+    /// The same, each with its name where that is known.
+    pub async fn named_board(
+        &self,
+        board: Board,
+        book: Book,
+        currency: Currency,
+        limit: usize,
+    ) -> Result<Vec<(BoardRow, Option<String>)>, Fault> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: Option<String>,
+        }
+        let table = match board {
+            Board::Customers => Table::Customers,
+            Board::ProductsByRevenue | Board::ProductsByUnits => Table::Products,
+        };
+        let rows = self.board(board, book, currency, limit).await?;
+        let keys: Vec<Key> = rows.iter().map(|row| Key::new(table, &row.id)).collect();
+        let found = self.get_many(&keys).await?;
+        let named = rows.into_iter().zip(found).map(|(row, found)| {
+            let name = found.map(record::<Named>).transpose()?;
+            Ok((row, name.and_then(|found| found.name)))
+        });
+        named.collect()
     }
 }

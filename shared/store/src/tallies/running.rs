@@ -6,6 +6,7 @@ use domain::Fault;
 use domain::journal::Entry;
 use domain::progress::{Progress, Stage};
 use domain::tally::Book;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -16,6 +17,9 @@ use crate::item::record;
 use crate::ops::Query;
 use crate::retry::Store;
 use crate::schema::{RUNNING, Table};
+
+/// Imports that are read at the same time.
+const AT_ONCE: usize = 8;
 
 impl<E: Engine> Store<E> {
     /// What became of the orders of an import: its rows are not the journal's to know.
@@ -66,6 +70,20 @@ impl<E: Engine> Store<E> {
                 wrong.extend(its.map(|entry| (entry.name(), fault.clone())));
             }
         }
+    }
+
+    /// Of each import that is not over, how many of its rows are on their way. Nobody knows, where one does not add up.
+    pub async fn pending_rows(&self) -> Result<Vec<Option<u64>>, Fault> {
+        let running = self.running_imports().await?;
+        let imports: Vec<_> = stream::iter(running)
+            .map(async |id| self.import(&id).await)
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        // The list may be a moment behind.
+        let running = imports.into_iter().flatten();
+        let running = running.filter(|import| !import.is_over());
+        Ok(running.map(|import| import.progress.pending()).collect())
     }
 
     /// The imports that are not over, the oldest first.

@@ -7,12 +7,10 @@ use anyhow::{Context, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::Currency;
 use domain::tally::Figures;
-use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use store::tallies::DayFigures;
 use store::{Engine, Store};
 
-use super::AT_ONCE;
 use crate::cloud::Stack;
 use crate::output;
 
@@ -37,7 +35,7 @@ impl Realtime {
         store: &Store<E>,
         today: &BTreeMap<Currency, DayFigures>,
     ) -> Result<Realtime> {
-        let pending = pending(store).await?;
+        let pending = store.pending_rows().await?;
         let (batches_waiting, batches_in_flight) = batches(stack).await?;
         let mut realtime = Realtime {
             pending_rows: pending
@@ -62,21 +60,6 @@ impl Realtime {
         let revenue = output::amount(total.net(), currency);
         self.revenue_today.insert(currency.code(), revenue);
     }
-}
-
-/// Of each import that is not over, how many of its rows are on their way.
-async fn pending<E: Engine>(store: &Store<E>) -> Result<Vec<Option<u64>>> {
-    let imports: Vec<_> = stream::iter(store.running_imports().await?)
-        .map(async |id| store.import(&id).await)
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    // The list may be a moment behind.
-    let running = imports
-        .into_iter()
-        .flatten()
-        .filter(|import| !import.is_over());
-    Ok(running.map(|import| import.progress.pending()).collect())
 }
 
 /// How many batches wait in the queue, and how many are being worked on.

@@ -1,0 +1,205 @@
+//! What is going on now, and what became of orders.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{Answer, At, Data, Params};
+use axum::Json;
+use axum::extract::State;
+use domain::tally::Figures;
+use domain::{Currency, Fault};
+use futures::try_join;
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::kpis::Kpis;
+use super::{Day, span};
+use crate::{App, Shared};
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Realtime {
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    /// Rows of files that are on their way. Nothing, where an import does not add up.
+    pending_rows: Option<u64>,
+    running_imports: u64,
+    /// As the queue says, which does not know exactly itself.
+    batches_waiting: u64,
+    batches_in_flight: u64,
+    completed_today: u64,
+    failed_today: u64,
+    /// Today so far, by currency.
+    #[schema(value_type = BTreeMap<String, Kpis>)]
+    today: BTreeMap<&'static str, Kpis>,
+}
+
+/// What is going on.
+#[utoipa::path(
+    get, path = "/kpis/realtime", tag = "figures", operation_id = "kpis_realtime",
+    responses((status = 200, description = "Now", body = Data<Realtime>)),
+    security(("token" = ["read"]))
+)]
+pub async fn realtime(State(app): Shared, At(now): At) -> Answer<Json<Data<Realtime>>> {
+    Ok(Data::new(app.realtime(now).await?))
+}
+
+impl App {
+    async fn realtime(&self, timestamp: Timestamp) -> Result<Realtime, Fault> {
+        let today = self.day_of(timestamp).await?;
+        let (pending, depths, today) = try_join!(
+            self.store.pending_rows(),
+            self.outside.depths(),
+            self.store.day(today)
+        )?;
+        let batches = depths.iter().find(|depth| depth.name == "batches");
+        let mut realtime = Realtime {
+            timestamp,
+            pending_rows: pending
+                .iter()
+                .try_fold(0_u64, |sum, rows| sum.checked_add((*rows)?)),
+            running_imports: pending.len() as u64,
+            batches_waiting: batches.map_or(0, |depth| depth.waiting),
+            batches_in_flight: batches.map_or(0, |depth| depth.in_flight),
+            completed_today: 0,
+            failed_today: 0,
+            today: BTreeMap::new(),
+        };
+        for (currency, day) in today {
+            let total = day.total()?;
+            realtime.completed_today += total.orders;
+            realtime.failed_today += total.failed_orders();
+            let kpis = Kpis::new(&total, currency);
+            realtime.today.insert(currency.code(), kpis);
+        }
+        Ok(realtime)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OrderStats {
+    #[schema(value_type = String, format = Date)]
+    from_date: Date,
+    #[schema(value_type = String, format = Date)]
+    to_date: Date,
+    completed: u64,
+    failed: u64,
+    refunds: u64,
+    /// By currency.
+    #[schema(value_type = BTreeMap<String, Kpis>)]
+    currencies: BTreeMap<&'static str, Kpis>,
+}
+
+impl OrderStats {
+    fn new(days: &[Day], (from_date, to_date): (Date, Date)) -> Result<OrderStats, Fault> {
+        let known = days.iter().flat_map(|(_, day)| day.keys().copied());
+        let known: BTreeSet<Currency> = known.collect();
+        let mut stats = OrderStats {
+            from_date,
+            to_date,
+            completed: 0,
+            failed: 0,
+            refunds: 0,
+            currencies: BTreeMap::new(),
+        };
+        for currency in known {
+            let mut total = Figures::default();
+            for day in days.iter().filter_map(|(_, day)| day.get(&currency)) {
+                total.add(&day.total()?)?;
+            }
+            stats.completed += total.orders;
+            stats.failed += total.failed_orders();
+            stats.refunds += total.refund_count;
+            let kpis = Kpis::new(&total, currency);
+            stats.currencies.insert(currency.code(), kpis);
+        }
+        Ok(stats)
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Period {
+    /// 29 days before `to_date` by default.
+    #[param(value_type = Option<String>, format = Date)]
+    from_date: Option<Date>,
+    /// The last day, today by default. At most 366 days.
+    #[param(value_type = Option<String>, format = Date)]
+    to_date: Option<Date>,
+}
+
+/// What became of the orders of some days.
+#[utoipa::path(
+    get, path = "/orders/stats", tag = "figures", operation_id = "order_stats", params(Period),
+    responses((status = 200, description = "All currencies", body = Data<OrderStats>)),
+    security(("token" = ["read"]))
+)]
+pub async fn orders(
+    State(app): Shared,
+    At(now): At,
+    Params(params): Params<Period>,
+) -> Answer<Json<Data<OrderStats>>> {
+    Ok(Data::new(app.order_stats(now, &params).await?))
+}
+
+impl App {
+    async fn order_stats(&self, now: Timestamp, period: &Period) -> Answer<OrderStats> {
+        let last = match period.to_date {
+            Some(date) => date,
+            None => self.day_of(now).await?,
+        };
+        let first = period.from_date;
+        let first = first.unwrap_or_else(|| last.saturating_sub(Span::new().days(29)));
+        span(first, last, ("from_date", "to_date"))?;
+        let days = self.days(first, last).await?;
+        Ok(OrderStats::new(&days, (first, last))?)
+    }
+}
+
+/// How much is in a queue, about.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct QueueDepth {
+    #[schema(value_type = String)]
+    pub name: &'static str,
+    pub waiting: u64,
+    /// Worked on, or tried again later.
+    pub in_flight: u64,
+    /// Put aside, and about to be a failure on record.
+    pub dead: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Stats {
+    now: Realtime,
+    /// Of the last 30 days.
+    orders: OrderStats,
+    queues: Vec<QueueDepth>,
+}
+
+/// All of it at once.
+#[utoipa::path(
+    get, path = "/stats", tag = "figures", operation_id = "stats",
+    responses((status = 200, description = "Now, and the last 30 days", body = Data<Stats>)),
+    security(("token" = ["read"]))
+)]
+pub async fn everything(State(app): Shared, At(at): At) -> Answer<Json<Data<Stats>>> {
+    let period = Period {
+        from_date: None,
+        to_date: None,
+    };
+    let now = app.realtime(at).await?;
+    let orders = app.order_stats(at, &period).await?;
+    let queues = app.outside.depths().await?.into_iter();
+    let queues = queues.map(|depth| QueueDepth {
+        name: depth.name,
+        waiting: depth.waiting,
+        in_flight: depth.in_flight,
+        dead: depth.dead,
+    });
+    Ok(Data::new(Stats {
+        now,
+        orders,
+        queues: queues.collect(),
+    }))
+}

@@ -1,0 +1,45 @@
+//! Everything that can be asked: reads only, and its role cannot write.
+
+pub mod figures;
+mod health;
+pub mod outside;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use domain::Currency;
+use jiff::tz::TimeZone;
+use store::{AnyEngine, Store};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use outside::Outside;
+
+pub struct App {
+    pub store: Store<AnyEngine>,
+    pub outside: Box<dyn Outside>,
+    /// Of figures that were never entered yet.
+    pub zone: TimeZone,
+    /// Where nobody asks for another one.
+    pub currency: Currency,
+}
+
+type Shared = State<Arc<App>>;
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(health::health))
+        .routes(routes!(openapi))
+        .merge(figures::routes())
+}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations", operation_id = "openapi",
+    responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json", body = Object)),
+    security(("token" = ["read"]))
+)]
+async fn openapi() -> impl axum::response::IntoResponse {
+    let json = (axum::http::header::CONTENT_TYPE, "application/json");
+    ([json], api::document::PUBLISHED)
+}

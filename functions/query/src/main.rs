@@ -1,0 +1,36 @@
+use std::sync::Arc;
+
+use api::Origin;
+use edge::{Error, Process, settings};
+use query::App;
+use query::outside::Aws;
+use store::schema::Table;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let process = Process::start()?;
+    let app = App {
+        store: process.any_store(&[
+            Table::Customers,
+            Table::Imports,
+            Table::Products,
+            Table::Tallies,
+        ])?,
+        outside: Box::new(Aws {
+            queues: process.queues(&[
+                ("batches", "BATCHES_QUEUE_URL", "BATCHES_DEAD_QUEUE_URL"),
+                ("imports", "IMPORTS_QUEUE_URL", "IMPORTS_DEAD_QUEUE_URL"),
+                ("catalogs", "CATALOGS_QUEUE_URL", "CATALOGS_DEAD_QUEUE_URL"),
+                ("entries", "ENTRIES_QUEUE_URL", "ENTRIES_DEAD_QUEUE_URL"),
+                ("refunds", "REFUNDS_QUEUE_URL", "REFUNDS_DEAD_QUEUE_URL"),
+            ])?,
+            s3: process.s3(),
+            bucket: settings::required("FILES_BUCKET")?,
+        }),
+        zone: settings::business_time_zone()?,
+        currency: settings::parsed("DEFAULT_CURRENCY")?,
+    };
+    let origin = Origin::new(&settings::optional("ALLOWED_ORIGIN"));
+    let router = api::router(query::routes(), Arc::new(app), origin);
+    api::serve(process, router).await
+}

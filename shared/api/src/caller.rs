@@ -1,0 +1,66 @@
+//! Who calls, and whether the route is open to them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use domain::access::{Scope, Scopes};
+
+use crate::problem::{Code, Problem};
+
+/// As `authorize` told the gateway, and the gateway told us.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Put on record with whatever they do.
+    pub name: String,
+    pub scopes: Scopes,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Caller, Problem> {
+        parts.extensions.get().cloned().ok_or_else(unknown)
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(Code::Unauthorized, "a valid bearer token is needed")
+}
+
+/// What each route asks for: its method, its path as it is declared, and its scope. Nothing for one that is open.
+#[derive(Debug, Default)]
+pub struct Rules(HashMap<(Method, String), Option<Scope>>);
+
+impl Rules {
+    pub fn set(&mut self, method: Method, path: &str, scope: Option<Scope>) {
+        self.0.insert((method, path.to_owned()), scope);
+    }
+}
+
+/// Stands before every route. Each has a rule; what has none is no route, and is answered as such behind this.
+pub async fn guard(
+    State(rules): State<Arc<Rules>>,
+    path: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Some(path) = path else {
+        return Ok(next.run(request).await);
+    };
+    let rule = rules
+        .0
+        .get(&(request.method().clone(), path.as_str().to_owned()));
+    if let Some(Some(scope)) = rule {
+        let caller: &Caller = request.extensions().get().ok_or_else(unknown)?;
+        if !caller.scopes.allows(*scope) {
+            let detail = format!("this takes a token with the scope {scope}");
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
+    }
+    Ok(next.run(request).await)
+}

@@ -1,0 +1,175 @@
+//! The description of the API: generated from the routes, and asked by them what a caller may do.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use axum::http::Method;
+use domain::access::Scope;
+use serde_json::Value;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref,
+    ResponseBuilder, ServerBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::caller::Rules;
+use crate::problem::{CONTENT_TYPE, Code, Problem};
+
+/// The whole description, both functions' parts of it. A test holds it to what the routes say.
+pub const PUBLISHED: &str = include_str!("../../../infra/api.openapi.json");
+
+const TOKEN: &str = "token";
+
+/// Puts the parts of the functions together.
+pub fn joined(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("ordermill")
+        .version("1")
+        .description(Some(
+            "Bulk orders: imports, orders, refunds, figures, and what is stuck. Amounts are decimal strings in their \
+             currency, and numbers where figures have always been numbers. Lists come in pages: `next` is the `cursor` \
+             of the next one.",
+        ))
+        .build();
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "Made by `ordermill token create`. Each operation names the scope that it takes.",
+        ))
+        .build();
+    let components = ComponentsBuilder::new()
+        .security_scheme(TOKEN, SecurityScheme::Http(token))
+        .schema(Problem::name(), Problem::schema())
+        .schema(Code::name(), Code::schema())
+        .build();
+    let server = ServerBuilder::new().url("/api").build();
+    let mut whole = OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([server]))
+        .components(Some(components))
+        .build();
+    for part in parts {
+        whole.merge(part);
+    }
+    for item in whole.paths.paths.values_mut() {
+        each_operation(item, complete);
+    }
+    whole
+}
+
+/// What every operation may answer besides its own.
+fn complete(_method: Method, operation: &mut Operation) {
+    let mut codes: BTreeSet<u16> = BTreeSet::from([429, 500, 503]);
+    let parameters = operation.parameters.as_ref();
+    if parameters.is_some_and(|parameters| !parameters.is_empty()) {
+        codes.insert(400);
+    }
+    if operation.request_body.is_some() {
+        codes.extend([400, 413, 415]);
+    }
+    if scope(operation).is_some() {
+        codes.extend([401, 403]);
+    }
+    for code in codes {
+        let problem = Ref::from_schema_name(Problem::name());
+        let response = ResponseBuilder::new()
+            .description(described(code))
+            .content(CONTENT_TYPE, Content::new(Some(problem)))
+            .build();
+        let responses = &mut operation.responses.responses;
+        responses.entry(code.to_string()).or_insert(response.into());
+    }
+}
+
+fn described(code: u16) -> &'static str {
+    match code {
+        400 => "The request cannot be read: `field` names the part that is wrong",
+        401 => "No token, or none that is valid",
+        403 => "The token does not have the scope",
+        413 => "The body is too long",
+        415 => "The body is of another type",
+        429 => "Too many requests",
+        500 => "An error of ours",
+        _ => "Not now: try again in a moment",
+    }
+}
+
+/// What the routes of a description ask of their callers.
+pub fn rules(document: &OpenApi) -> Rules {
+    let mut rules = Rules::default();
+    for (path, item) in &document.paths.paths {
+        each_operation(&mut item.clone(), |method, operation| {
+            rules.set(method, path, scope(operation));
+        });
+    }
+    rules
+}
+
+fn scope(operation: &Operation) -> Option<Scope> {
+    let security = serde_json::to_value(operation.security.as_ref()?).ok()?;
+    security.pointer("/0/token/0")?.as_str()?.parse().ok()
+}
+
+fn each_operation(item: &mut PathItem, mut each: impl FnMut(Method, &mut Operation)) {
+    for (method, operation) in [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+    ] {
+        if let Some(operation) = operation {
+            each(method, operation);
+        }
+    }
+}
+
+/// The methods that a path takes, in either function. None, where there is no such path.
+pub fn methods(path: &str) -> Vec<String> {
+    static PATHS: LazyLock<Vec<(String, Vec<String>)>> = LazyLock::new(|| {
+        let document: Value = serde_json::from_str(PUBLISHED).unwrap_or_default();
+        let paths = document["paths"].as_object().into_iter().flatten();
+        let methods = |item: &Value| {
+            let methods = item.as_object().into_iter().flatten();
+            methods.map(|(method, _)| method.to_uppercase()).collect()
+        };
+        paths
+            .map(|(path, item)| (path.clone(), methods(item)))
+            .collect()
+    });
+    let matching = PATHS.iter().filter(|(template, _)| fits(template, path));
+    let methods: BTreeSet<&String> = matching.flat_map(|(_, methods)| methods).collect();
+    methods.into_iter().cloned().collect()
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) if wanted == given => {}
+            (Some(wanted), Some(given)) if wanted.starts_with('{') && !given.is_empty() => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_fits_its_template() {
+        assert!(fits("/orders/{id}/refunds", "/orders/A%2F1/refunds"));
+        assert!(fits("/orders", "/orders"));
+        for other in [
+            "/orders/",
+            "/orders//refunds",
+            "/orders/1/refunds/2",
+            "/refunds",
+        ] {
+            assert!(!fits("/orders/{id}/refunds", other), "{other}");
+        }
+    }
+}

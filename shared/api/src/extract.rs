@@ -1,0 +1,174 @@
+//! What comes in, read strictly: the part that is wrong is named, and nothing unknown is passed over.
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use domain::limits::REQUEST_KEY_BYTES;
+use domain::order::{check_key, check_text};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Code, Problem};
+
+/// Bytes of a body of JSON. The longest order has 90 lines.
+pub const JSON_BYTES: usize = 64 * 1024;
+
+/// The header that names a request, so that it can be repeated.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// A body of JSON.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Body<T>, Problem> {
+        if media_type(request.headers()) != "application/json" {
+            return Err(Problem::new(
+                Code::UnsupportedMediaType,
+                "the body has to be application/json",
+            ));
+        }
+        let bytes = bytes(request, JSON_BYTES).await?;
+        let reader = &mut serde_json::Deserializer::from_slice(&bytes);
+        let read = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
+            let path = error.path().to_string();
+            match error.inner().classify() {
+                serde_json::error::Category::Data => field(&path, &error.inner().to_string()),
+                _ => Problem::new(Code::InvalidJson, without_place(&error.inner().to_string())),
+            }
+        })?;
+        reader
+            .end()
+            .map_err(|error| Problem::new(Code::InvalidJson, without_place(&error.to_string())))?;
+        Ok(Body(read))
+    }
+}
+
+/// The type of a body, without its parameters.
+pub fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok());
+    let kind = value.and_then(|value| value.split(';').next());
+    kind.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// A body, if it is no longer than this.
+pub async fn bytes(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    let bytes = to_bytes(request.into_body(), limit).await;
+    let bytes = bytes.map_err(|_| {
+        let detail = format!("the body may have {limit} bytes");
+        Problem::new(Code::BodyTooLarge, detail)
+    })?;
+    Ok(bytes.into())
+}
+
+/// By what a reader says of a part of the input.
+fn field(path: &str, error: &str) -> Problem {
+    let named = |prefix: &str| error.strip_prefix(prefix)?.split('`').next();
+    let inside = |name: &str| match path {
+        "." | "" => name.to_owned(),
+        // The reader counts an unknown field in, and a missing one not.
+        _ if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        _ => format!("{path}.{name}"),
+    };
+    if let Some(name) = named("unknown field `") {
+        return Problem::of_field(Code::UnknownField, &inside(name), "this is not known here");
+    }
+    if let Some(name) = named("missing field `") {
+        return Problem::of_field(Code::MissingField, &inside(name), "this is missing");
+    }
+    Problem::of_field(Code::InvalidField, path, without_place(error))
+}
+
+fn without_place(error: &str) -> String {
+    let end = error.rfind(" at line ").unwrap_or(error.len());
+    error[..end].to_owned()
+}
+
+/// What stands behind the question mark.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Params<T>, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        let reader = serde_urlencoded::Deserializer::new(pairs);
+        let read = serde_path_to_error::deserialize(reader).map_err(|error| {
+            let problem = field(&error.path().to_string(), &error.inner().to_string());
+            let code = match problem.code {
+                Code::UnknownField => Code::UnknownParameter,
+                _ => Code::InvalidParameter,
+            };
+            let field = problem.field.unwrap_or_default();
+            Problem::of_field(code, &field, problem.detail)
+        })?;
+        Ok(Params(read))
+    }
+}
+
+/// The one name in a path: an order, a refund, a customer. What can be no name is nobody's.
+#[derive(Debug)]
+pub struct Name(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Problem> {
+        let wrong = |why: String| Problem::of_field(Code::InvalidParameter, "path", why);
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| wrong("this is not UTF-8".to_owned()))?;
+        check_key("the name in the path", &name).map_err(|error| wrong(error.to_string()))?;
+        Ok(Name(name))
+    }
+}
+
+/// The name of a request: the same request may be repeated under it.
+#[derive(Debug)]
+pub struct IdempotencyKey(pub String);
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<IdempotencyKey, Problem> {
+        let missing = || {
+            let detail = "send an Idempotency-Key, the same for each repetition of this request";
+            Problem::of_field(Code::IdempotencyKeyMissing, "Idempotency-Key", detail)
+        };
+        let wrong = |why: String| Problem::of_field(Code::InvalidHeader, "Idempotency-Key", why);
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let value = values.next().ok_or_else(missing)?;
+        if values.next().is_some_and(|other| other != value) {
+            return Err(wrong("there are two of them".to_owned()));
+        }
+        let value = value
+            .to_str()
+            .map_err(|_| wrong("not plain ASCII".to_owned()))?;
+        let value = value.trim();
+        if value.is_empty() {
+            return Err(missing());
+        }
+        check_text("Idempotency-Key", value, REQUEST_KEY_BYTES)
+            .map_err(|error| wrong(error.to_string()))?;
+        Ok(IdempotencyKey(value.to_owned()))
+    }
+}
+
+/// When the request came in: nothing behind this asks a clock.
+#[derive(Debug, Clone, Copy)]
+pub struct At(pub Timestamp);
+
+impl<S: Sync> FromRequestParts<S> for At {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<At, Problem> {
+        let at = parts.extensions.get().copied();
+        at.ok_or_else(|| Problem::new(Code::Internal, "a request without its time"))
+    }
+}

@@ -1,0 +1,22 @@
+//! What the functions behind the API have in common: who may call, what comes in, what goes out, and how it is described.
+//!
+//! A route is declared once, with its path, its scope and its answers: the router, the guard before it and
+//! `infra/api.openapi.json` all follow from that.
+
+mod caller;
+pub mod document;
+mod envelope;
+mod extract;
+mod lambda;
+pub mod money;
+mod paging;
+mod problem;
+mod site;
+
+pub use caller::Caller;
+pub use envelope::{Data, Page};
+pub use extract::{At, Body, IDEMPOTENCY_KEY, IdempotencyKey, Name, Params, bytes, media_type};
+pub use lambda::{Event, answer, serve};
+pub use paging::{Cursor, LONGEST, Limit};
+pub use problem::{Answer, Code, Problem};
+pub use site::{Origin, router};
