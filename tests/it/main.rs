@@ -2,6 +2,7 @@
 
 mod access;
 mod access_on_stack;
+mod api;
 mod catalog;
 mod chunk_process;
 mod contention;

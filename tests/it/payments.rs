@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use command::webhooks::{self, Taken};
 use domain::{Batch, Fault, Reason, Review, Status};
 use edge::Invocation;
 use jiff::{SignedDuration, Timestamp};
 use ordermill::gateway::{Book, Verdict};
-use payments::contract::{ChargeAnswer, SIGNATURE};
+use payments::contract::ChargeAnswer;
 use payments::{Answer, Charge, Gateway, Refund, Refunded, SigningKey, Voidable};
 use store::Store;
 use store::memory::MemoryEngine;
@@ -250,15 +251,8 @@ async fn an_order_that_costs_nothing_asks_nobody() {
     assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
 
-fn signed(key: &SigningKey, body: &str, at: Timestamp) -> ApiGatewayProxyRequest {
-    let request = read("events/webhook.json");
-    let mut request: ApiGatewayProxyRequest = serde_json::from_slice(&request).expect("a request");
-    request.body = Some(body.to_owned());
-    let signature = key.sign(&[body.as_bytes()], at);
-    request
-        .headers
-        .insert(SIGNATURE, signature.parse().expect("a header"));
-    request
+fn signed(key: &SigningKey, body: &str, at: Timestamp) -> (Option<String>, String) {
+    (Some(key.sign(&[body.as_bytes()], at)), body.to_owned())
 }
 
 #[tokio::test]
@@ -268,8 +262,8 @@ async fn a_webhook_is_a_hint_and_only_from_whom_we_know() {
     saga(&store, &gateway, &batch).await.expect("settled");
     let key = SigningKey::new("ours");
     let sample: ApiGatewayProxyRequest =
-        serde_json::from_slice(&read("events/webhook.json")).expect("a request");
-    let body = sample.body.clone().expect("a body");
+        serde_json::from_slice(&read("events/command-webhook.json")).expect("a request");
+    let body = sample.body.expect("a body");
     let nobody = body.replace("O-2", "");
     let garbage = "not what it takes".to_owned();
     let other = body.replace("O-2", "O-9");
@@ -277,43 +271,61 @@ async fn a_webhook_is_a_hint_and_only_from_whom_we_know() {
     let long = format!("{body}{}", " ".repeat(20_000));
     let theirs = SigningKey::new("somebody else's");
     let mut unsigned = signed(&key, &body, now());
-    unsigned.headers.clear();
+    unsigned.0 = None;
     let mut changed = signed(&key, &body, now());
-    changed.body = Some(other.clone());
+    changed.1 = other.clone();
     let cases = [
-        ("as it should be", signed(&key, &body, now()), 202, 1),
-        ("once more", signed(&key, &body, now()), 202, 1),
-        ("a little late", signed(&key, &body, minutes(-5)), 202, 1),
+        (
+            "as it should be",
+            signed(&key, &body, now()),
+            Taken::Sent,
+            1,
+        ),
+        ("once more", signed(&key, &body, now()), Taken::Sent, 1),
+        (
+            "a little late",
+            signed(&key, &body, minutes(-5)),
+            Taken::Sent,
+            1,
+        ),
         (
             "recorded by somebody",
             signed(&key, &body, minutes(-6)),
-            401,
+            Taken::NotBelieved,
             0,
         ),
         (
             "signed by somebody else",
             signed(&theirs, &body, now()),
-            401,
+            Taken::NotBelieved,
             0,
         ),
-        ("not signed", unsigned, 401, 0),
-        ("changed on the way", changed, 401, 0),
-        ("nobody", signed(&key, &nobody, now()), 400, 0),
-        ("garbage", signed(&key, &garbage, now()), 400, 0),
-        ("too long", signed(&key, &long, now()), 413, 0),
-        ("not ours", signed(&key, &other, now()), 200, 0),
-        ("settled before", signed(&key, &settled, now()), 200, 0),
+        ("not signed", unsigned, Taken::NotBelieved, 0),
+        ("changed on the way", changed, Taken::NotBelieved, 0),
+        ("nobody", signed(&key, &nobody, now()), Taken::Unreadable, 0),
+        (
+            "garbage",
+            signed(&key, &garbage, now()),
+            Taken::Unreadable,
+            0,
+        ),
+        ("too long", signed(&key, &long, now()), Taken::TooLong, 0),
+        ("not ours", signed(&key, &other, now()), Taken::NotOurs, 0),
+        (
+            "settled before",
+            signed(&key, &settled, now()),
+            Taken::Known,
+            0,
+        ),
     ];
-    for (what, request, status, sent) in cases {
+    for (what, request, expected, sent) in cases {
         let batches = MemoryBatches::default();
-        let answer = webhook::handle(&store, &key, &batches, request, at(now())).await;
-        let answer = answer.expect("an answer");
+        let (signature, body) = &request;
+        let parts = (signature.as_deref(), body.as_bytes());
+        let taken = webhooks::take(&store, &key, &batches, parts, now()).await;
+        let taken = taken.expect("an answer");
         let sent_batches = batches.batches.into_inner().expect("batches");
-        assert_eq!(
-            (answer.status_code, sent_batches.len()),
-            (status, sent),
-            "{what}"
-        );
+        assert_eq!((taken, sent_batches.len()), (expected, sent), "{what}");
         for review in sent_batches {
             // It claims an approval. The gateway says otherwise, and it is the gateway that is believed.
             saga(&store, &gateway, &review).await.expect("settled");

@@ -157,13 +157,18 @@ impl Stack {
         TimeZone::get(name).with_context(|| format!("the time zone {name} of the stack"))
     }
 
-    /// Where the payment gateway says that a charge changed.
-    pub fn webhook_url(&self) -> Result<String> {
-        let url = self.output("WebhookUrl")?;
+    /// Where the API answers.
+    pub fn api_url(&self) -> Result<String> {
+        let url = self.output("ApiUrl")?;
         Ok(match &self.cloud.endpoint {
             Some(endpoint) => at_emulator(url, endpoint).unwrap_or_else(|| url.to_owned()),
             None => url.to_owned(),
         })
+    }
+
+    /// Where the payment gateway says that a charge changed.
+    pub fn webhook_url(&self) -> Result<String> {
+        Ok(format!("{}/webhooks/payments", self.api_url()?))
     }
 
     /// The queues that messages may be sent to again: their URLs, by their short names. An output `BatchesQueueUrl` is the
@@ -195,11 +200,8 @@ impl Stack {
 fn at_emulator(url: &str, endpoint: &str) -> Option<String> {
     let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
     let (api, _) = host.split_once(".execute-api.")?;
-    let (stage, path) = path.split_once('/')?;
-    let endpoint = endpoint.trim_end_matches('/');
-    Some(format!(
-        "{endpoint}/restapis/{api}/{stage}/_user_request_/{path}"
-    ))
+    let (endpoint, stage) = (endpoint.trim_end_matches('/'), path);
+    Some(format!("{endpoint}/restapis/{api}/{stage}/_user_request_"))
 }
 
 #[cfg(test)]
@@ -208,10 +210,10 @@ mod tests {
 
     #[test]
     fn an_api_is_found_on_an_emulator() {
-        let url = "https://a1b2.execute-api.us-east-1.amazonaws.com/api/webhooks/payments";
+        let url = "https://a1b2.execute-api.us-east-1.amazonaws.com/api";
         assert_eq!(
             at_emulator(url, "http://127.0.0.1:4566/").as_deref(),
-            Some("http://127.0.0.1:4566/restapis/a1b2/api/_user_request_/webhooks/payments")
+            Some("http://127.0.0.1:4566/restapis/a1b2/api/_user_request_")
         );
         assert_eq!(at_emulator("http://127.0.0.1:4566/x", "http://y"), None);
     }

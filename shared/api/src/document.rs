@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref,
+    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
     ResponseBuilder, ServerBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
@@ -72,14 +72,22 @@ fn complete(_method: Method, operation: &mut Operation) {
     if scope(operation).is_some() {
         codes.extend([401, 403]);
     }
+    let responses = &mut operation.responses.responses;
     for code in codes {
-        let problem = Ref::from_schema_name(Problem::name());
-        let response = ResponseBuilder::new()
-            .description(described(code))
-            .content(CONTENT_TYPE, Content::new(Some(problem)))
-            .build();
-        let responses = &mut operation.responses.responses;
+        let response = ResponseBuilder::new().description(described(code)).build();
         responses.entry(code.to_string()).or_insert(response.into());
+    }
+    // What says no more of a refusal than why, is a problem.
+    for (code, response) in responses {
+        if let RefOr::T(response) = response
+            && code.as_str() >= "400"
+            && response.content.is_empty()
+        {
+            let problem = Content::new(Some(Ref::from_schema_name(Problem::name())));
+            response
+                .content
+                .insert(CONTENT_TYPE.to_owned(), problem.into());
+        }
     }
 }
 

@@ -36,7 +36,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let read = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
             let path = error.path().to_string();
             match error.inner().classify() {
-                serde_json::error::Category::Data => field(&path, &error.inner().to_string()),
+                serde_json::error::Category::Data => {
+                    let (code, field, detail) = field(&path, &error.inner().to_string());
+                    Problem::of_field(code, &field, detail)
+                }
                 _ => Problem::new(Code::InvalidJson, without_place(&error.inner().to_string())),
             }
         })?;
@@ -65,8 +68,8 @@ pub async fn bytes(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     Ok(bytes.into())
 }
 
-/// By what a reader says of a part of the input.
-fn field(path: &str, error: &str) -> Problem {
+/// By what a reader says of a part of the input: what is wrong, with which part, and in which words.
+fn field(path: &str, error: &str) -> (Code, String, String) {
     let named = |prefix: &str| error.strip_prefix(prefix)?.split('`').next();
     let inside = |name: &str| match path {
         "." | "" => name.to_owned(),
@@ -75,12 +78,20 @@ fn field(path: &str, error: &str) -> Problem {
         _ => format!("{path}.{name}"),
     };
     if let Some(name) = named("unknown field `") {
-        return Problem::of_field(Code::UnknownField, &inside(name), "this is not known here");
+        return (
+            Code::UnknownField,
+            inside(name),
+            "this is not known here".to_owned(),
+        );
     }
     if let Some(name) = named("missing field `") {
-        return Problem::of_field(Code::MissingField, &inside(name), "this is missing");
+        return (
+            Code::MissingField,
+            inside(name),
+            "this is missing".to_owned(),
+        );
     }
-    Problem::of_field(Code::InvalidField, path, without_place(error))
+    (Code::InvalidField, path.to_owned(), without_place(error))
 }
 
 fn without_place(error: &str) -> String {
@@ -100,13 +111,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
         let pairs = form_urlencoded::parse(query.as_bytes());
         let reader = serde_urlencoded::Deserializer::new(pairs);
         let read = serde_path_to_error::deserialize(reader).map_err(|error| {
-            let problem = field(&error.path().to_string(), &error.inner().to_string());
-            let code = match problem.code {
+            let path = error.path().to_string();
+            let (code, field, detail) = field(&path, &error.inner().to_string());
+            let code = match code {
                 Code::UnknownField => Code::UnknownParameter,
                 _ => Code::InvalidParameter,
             };
-            let field = problem.field.unwrap_or_default();
-            Problem::of_field(code, &field, problem.detail)
+            Problem::of_field(code, &field, detail)
         })?;
         Ok(Params(read))
     }

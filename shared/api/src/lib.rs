@@ -12,6 +12,7 @@ pub mod money;
 mod paging;
 mod problem;
 mod site;
+pub mod views;
 
 pub use caller::Caller;
 pub use envelope::{Data, Page};

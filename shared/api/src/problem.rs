@@ -80,20 +80,24 @@ pub struct Problem {
     /// The status, in words.
     title: &'static str,
     status: u16,
-    pub code: Code,
+    code: Code,
     /// For people. It may change.
-    pub detail: String,
+    detail: String,
     /// The part of the request that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    field: Option<String>,
     /// What can still be refunded, where more was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refundable: Option<String>,
+    refundable: Option<String>,
 }
 
 pub type Answer<T> = Result<T, Problem>;
 
 impl Problem {
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
     pub fn new(code: Code, detail: impl Into<String>) -> Problem {
         let status = code.status();
         Problem {
@@ -112,6 +116,11 @@ impl Problem {
             field: Some(field.to_owned()),
             ..Problem::new(code, detail)
         }
+    }
+
+    /// Says what is left of an order, where more was asked for.
+    pub fn with_refundable(self, refundable: Option<String>) -> Problem {
+        Problem { refundable, ..self }
     }
 
     pub fn not_found(what: &str) -> Problem {

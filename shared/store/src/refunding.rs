@@ -31,7 +31,7 @@ struct Step<'a> {
     /// Besides the status.
     condition: Condition,
     /// How the order stands after it. Nothing where it does not fit.
-    account: &'a dyn Fn(&OrderRecord) -> Option<Account>,
+    account: &'a (dyn Fn(&OrderRecord) -> Option<Account> + Sync),
     /// Only an order that is sold is refunded.
     only_sold: bool,
     /// What else is written with it.

@@ -4,8 +4,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use command::webhooks::{self, Taken};
 use dispatch::ports::Saga;
 use domain::{Batch, Charged, Fault, Reason, Refused};
 use edge::Invocation;
@@ -13,7 +13,6 @@ use edge::resend::{self, Claim, NotSent, Resent, Sources};
 use intake::Settings;
 use jiff::SignedDuration;
 use payments::Patient;
-use payments::contract::SIGNATURE;
 use serde_json::Value;
 use store::Moment;
 use store::failures::State;
@@ -36,7 +35,7 @@ pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
     let seconds = Duration::from_secs;
     let mut tasks = vec![
         spawn_local(expiries(world.clone())),
-        spawn_local(webhooks(world.clone())),
+        spawn_local(told(world.clone())),
         spawn_local(operator(world.clone())),
     ];
     for queue in &world.dead {
@@ -226,7 +225,7 @@ impl Sources for World {
 }
 
 /// The bank decides, and the gateway tells: until it is answered.
-async fn webhooks(world: Rc<World>) {
+async fn told(world: Rc<World>) {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         world.gateway.decide();
@@ -239,7 +238,7 @@ async fn webhooks(world: Rc<World>) {
             spawn_local(async move {
                 let answer = tell(&world, body).await;
                 // A gateway gives up one day, and not on money that it took.
-                let taken = answer.is_some_and(|status| status / 100 == 2);
+                let taken = answer.is_some_and(Taken::is_taken);
                 if !taken && (webhook.precious || webhook.attempts < 12) {
                     webhook.due = Instant::now() + wait;
                     world.gateway.outbox.borrow_mut().push(webhook);
@@ -250,16 +249,16 @@ async fn webhooks(world: Rc<World>) {
     }
 }
 
-async fn tell(world: &Rc<World>, body: String) -> Option<i64> {
+async fn tell(world: &Rc<World>, body: String) -> Option<Taken> {
     let signature = world.key.sign(&[body.as_bytes()], world.gateway.now());
-    let answer = invoke(world, Duration::from_secs(20), |world, at| {
-        let mut request = ApiGatewayProxyRequest::default();
-        let signature = signature.parse().expect("a header");
-        request.headers.insert(SIGNATURE, signature);
-        request.body = Some(body.clone());
-        async move { webhook::handle(&world.store(), &world.key, &*world.batches, request, at).await }
+    let told = invoke(world, Duration::from_secs(20), |world, at| {
+        let (signature, body) = (signature.clone(), body.clone());
+        async move {
+            let parts = (Some(signature.as_str()), body.as_bytes());
+            webhooks::take(&world.store(), &world.key, &*world.batches, parts, at.now).await
+        }
     });
-    answer.await.ok().map(|answer| answer.status_code)
+    told.await.ok()
 }
 
 /// An execution of the saga: it goes on when nobody waits for it any more.

@@ -233,7 +233,7 @@ pub struct CustomerRank {
     params(("customer_id" = String, Path), InCurrency),
     responses(
         (status = 200, description = "The rank", body = Data<CustomerRank>),
-        (status = 404, description = "They never bought anything in this currency", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "They never bought anything in this currency"),
     ),
     security(("token" = ["read"]))
 )]

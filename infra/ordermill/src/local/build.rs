@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// Folder, crate, binary and role of each function.
-pub const FUNCTIONS: [&str; 13] = [
+pub const FUNCTIONS: [&str; 14] = [
     "chunk",
     "catalog",
     "dispatch",
@@ -15,12 +15,13 @@ pub const FUNCTIONS: [&str; 13] = [
     "pay",
     "finalize",
     "rollback",
-    "webhook",
     "expire",
     "bury",
     "tally",
     "refund",
     "authorize",
+    "query",
+    "command",
 ];
 
 #[derive(Debug, Clone)]

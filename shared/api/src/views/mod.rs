@@ -1,0 +1,5 @@
+//! Things as both functions show them.
+
+mod refund;
+
+pub use refund::{Refund, RefundLine};

@@ -1,0 +1,319 @@
+//! What holds for every route: who may call it, and what is said to who calls it wrongly.
+
+use std::collections::BTreeSet;
+
+use api::Origin;
+use api::document::PUBLISHED;
+use serde_json::{Value, json};
+
+use super::bench::{Bench, call};
+
+/// What is open to everybody.
+const OPEN: [(&str, &str); 2] = [("GET", "/health"), ("POST", "/webhooks/payments")];
+
+struct Route {
+    method: &'static str,
+    path: String,
+    scope: Option<String>,
+}
+
+fn routes() -> Vec<Route> {
+    let document: Value = serde_json::from_str(PUBLISHED).expect("json");
+    let mut routes = Vec::new();
+    for (template, item) in document["paths"].as_object().expect("paths") {
+        for (name, method) in [
+            ("get", "GET"),
+            ("put", "PUT"),
+            ("post", "POST"),
+            ("delete", "DELETE"),
+        ] {
+            if let Some(operation) = item.get(name) {
+                let scope = operation["security"][0]["token"][0].as_str();
+                routes.push(Route {
+                    method,
+                    path: filled(template),
+                    scope: scope.map(str::to_owned),
+                });
+            }
+        }
+    }
+    routes
+}
+
+fn filled(template: &str) -> String {
+    let parts = template.split('/').map(|part| match part {
+        "{date}" => "2026-03-01",
+        part if part.starts_with('{') => "x-1",
+        part => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn each_route_is_open_to_its_scope_and_to_no_other() {
+    let bench = Bench::new();
+    let mut open = BTreeSet::new();
+    for route in routes() {
+        let (method, path) = (route.method, route.path.as_str());
+        let what = format!("{method} {path}");
+        let ask = async |scopes| {
+            let answer = bench.ask(call(method, path).with(scopes)).await;
+            answer.body["code"].as_str().unwrap_or_default().to_owned()
+        };
+        let Some(scope) = route.scope else {
+            open.insert((method, path.to_owned()));
+            continue;
+        };
+        assert_eq!(ask(None).await, "unauthorized", "{what}");
+        for (given, others) in [
+            ("read", "import refund operate"),
+            ("import", "read refund operate"),
+            ("refund", "read import operate"),
+            ("operate", "read import refund"),
+            ("admin", "read import refund operate"),
+        ] {
+            let allowed = given == scope || given == "admin";
+            let refused = ask(Some(given)).await == "forbidden";
+            assert_eq!(refused, !allowed, "{what} with {given}");
+            if given == scope {
+                assert_eq!(ask(Some(others)).await, "forbidden", "{what} with {others}");
+            }
+        }
+        assert_eq!(ask(Some("")).await, "forbidden", "{what} with nothing");
+        assert_eq!(ask(Some("nonsense")).await, "unauthorized", "{what}");
+    }
+    let expected = OPEN.map(|(method, path)| (method, path.to_owned()));
+    assert_eq!(open, BTreeSet::from(expected));
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_said_to_be_none() {
+    let bench = Bench::new();
+    for path in [
+        "/", "/nothing", "/orders/", "//health", "/health/", "/kpis", "/Health",
+    ] {
+        for method in ["GET", "POST", "PUT", "DELETE"] {
+            let answer = bench.ask(call(method, path)).await;
+            assert_eq!(answer.problem(), (404, "no_such_route"), "{method} {path}");
+        }
+    }
+    for (method, path, allowed) in [
+        ("POST", "/health", "GET"),
+        ("DELETE", "/kpis/daily", "GET"),
+        ("PUT", "/refunds/x/cancel", "POST"),
+        ("GET", "/refunds/x/cancel", "POST"),
+    ] {
+        let answer = bench.ask(call(method, path)).await;
+        let problem = answer.problem();
+        assert_eq!(problem, (405, "method_not_allowed"), "{method} {path}");
+        assert_eq!(answer.header("allow"), Some(allowed));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_request_is_told_what_is_wrong_with_it() {
+    let bench = Bench::new();
+    for (path, code, field) in [
+        ("/kpis/daily?date=2026-02-30", "invalid_parameter", "date"),
+        ("/kpis/daily?date=", "invalid_parameter", "date"),
+        ("/kpis/daily?currency=XAU", "invalid_parameter", "currency"),
+        ("/kpis/daily?day=2026-03-01", "unknown_parameter", "day"),
+        ("/kpis/daily/yesterday", "invalid_parameter", "date"),
+        ("/kpis/daily/%00", "invalid_parameter", "path"),
+        ("/kpis/daily/%FF", "invalid_parameter", "path"),
+        ("/kpis/range", "invalid_parameter", "start_date"),
+        (
+            "/kpis/range?start_date=2026-03-02&end_date=2026-03-01",
+            "invalid_parameter",
+            "end_date",
+        ),
+        (
+            "/kpis/range?start_date=2020-01-01&end_date=2026-03-01",
+            "invalid_parameter",
+            "end_date",
+        ),
+        (
+            "/leaderboard/customers?limit=0",
+            "invalid_parameter",
+            "limit",
+        ),
+        (
+            "/leaderboard/customers?limit=1001",
+            "invalid_parameter",
+            "limit",
+        ),
+        (
+            "/leaderboard/customers?limit=ten",
+            "invalid_parameter",
+            "limit",
+        ),
+        ("/leaderboard/products?by=weight", "invalid_parameter", "by"),
+        (
+            &format!("/leaderboard/customers/{}/rank", "x".repeat(129)),
+            "invalid_parameter",
+            "path",
+        ),
+    ] {
+        let answer = bench.get(path).await;
+        assert_eq!(answer.problem(), (400, code), "{path}");
+        assert_eq!(answer.body["field"], field, "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_body_is_told_what_is_wrong_with_it() {
+    let bench = Bench::new();
+    let good = json!({"amount": "1.00", "reason": "broken"});
+    let post = || call("POST", "/orders/O-1/refunds");
+    let no_key = bench.ask(post().json(good.clone())).await;
+    assert_eq!(no_key.problem(), (400, "idempotency_key_missing"));
+    let typed = |kind: &str| post().key("k").header("content-type", kind).body("{}");
+    for kind in ["text/plain", "application/jsonx", ""] {
+        let answer = bench.ask(typed(kind)).await;
+        assert_eq!(answer.problem(), (415, "unsupported_media_type"), "{kind}");
+    }
+    let untyped = bench.ask(post().key("k").body("{}")).await;
+    assert_eq!(untyped.problem(), (415, "unsupported_media_type"));
+    let long = format!("{{\"reason\": \"{}\"}}", "x".repeat(70_000));
+    let json_of = |body: &str| {
+        let call = post()
+            .key("k")
+            .header("content-type", "application/json; charset=utf-8");
+        call.body(body)
+    };
+    assert_eq!(
+        bench.ask(json_of(&long)).await.problem(),
+        (413, "body_too_large")
+    );
+    for (body, code, field) in [
+        ("", "invalid_json", None),
+        ("{", "invalid_json", None),
+        (
+            "{\"amount\": \"1\", \"reason\": \"x\"} {}",
+            "invalid_json",
+            None,
+        ),
+        ("[]", "invalid_field", Some(".")),
+        ("{\"reason\": \"x\"}", "missing_field", Some("amount")),
+        ("{\"amount\": \"1\"}", "missing_field", Some("reason")),
+        (
+            "{\"amount\": \"1\", \"reason\": \"x\", \"to\": \"me\"}",
+            "unknown_field",
+            Some("to"),
+        ),
+        (
+            "{\"amount\": \"1\", \"reason\": \"x\", \"order_id\": \"O-2\"}",
+            "unknown_field",
+            Some("order_id"),
+        ),
+        (
+            "{\"amount\": 1, \"reason\": \"x\"}",
+            "invalid_field",
+            Some("amount"),
+        ),
+        (
+            "{\"amount\": \"-1\", \"reason\": \"x\"}",
+            "invalid_field",
+            Some("amount"),
+        ),
+        (
+            "{\"amount\": \"1e3\", \"reason\": \"x\"}",
+            "invalid_field",
+            Some("amount"),
+        ),
+        (
+            "{\"amount\": \"1\", \"full\": true, \"reason\": \"x\"}",
+            "invalid_field",
+            Some("."),
+        ),
+        (
+            "{\"full\": false, \"reason\": \"x\"}",
+            "invalid_field",
+            Some("."),
+        ),
+        (
+            "{\"lines\": [{\"sku\": \"A\", \"quantity\": -1}], \"reason\": \"x\"}",
+            "invalid_field",
+            Some("lines[0].quantity"),
+        ),
+        (
+            "{\"amount\": \"1\", \"amount\": \"2\", \"reason\": \"x\"}",
+            "invalid_field",
+            None,
+        ),
+    ] {
+        let answer = bench.ask(json_of(body)).await;
+        assert_eq!(answer.problem(), (400, code), "{body}");
+        if let Some(field) = field {
+            assert_eq!(answer.body["field"], field, "{body}: {answer:?}");
+        }
+    }
+    for key in ["", " ", "\u{7f}", &"k".repeat(257), "schlüssel"] {
+        let answer = bench.ask(post().key(key).json(good.clone())).await;
+        assert_eq!(answer.status, 400, "{key}");
+        assert_eq!(answer.body["field"], "Idempotency-Key");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_that_keep_browsers_out() {
+    let bench = Bench::new();
+    for path in ["/health", "/nothing", "/kpis/daily?date=x"] {
+        let answer = bench
+            .ask(call("GET", path).header("Origin", "https://a.example"))
+            .await;
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(answer.header("strict-transport-security").is_some());
+        assert!(answer.header("content-security-policy").is_some());
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    let preflight = bench.ask(call("OPTIONS", "/kpis/daily")).await;
+    assert_eq!(preflight.problem(), (405, "method_not_allowed"));
+}
+
+#[tokio::test]
+async fn one_site_may_be_let_in() {
+    let site = "https://office.example";
+    let bench = Bench::with(Origin::new(site));
+    let preflight = call("OPTIONS", "/refunds")
+        .with(None)
+        .header("Origin", site);
+    let preflight = bench.ask(preflight).await;
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.header("access-control-allow-origin"), Some(site));
+    let refused = call("POST", "/refunds").header("Origin", site);
+    let refused = bench.ask(refused).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.header("access-control-allow-origin"), Some(site));
+    for other in ["https://other.example", "http://office.example", "null"] {
+        let answer = bench
+            .ask(call("GET", "/health").header("Origin", other))
+            .await;
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            None,
+            "{other}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_ours_says_nothing_of_us() {
+    let bench = Bench::new();
+    *bench.done.is_down.lock().expect("a lock") = true;
+    let answer = bench.get("/kpis/realtime").await;
+    assert_eq!(answer.problem(), (503, "unavailable"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(!answer.body.to_string().contains("no answer"));
+    let health = bench.ask(call("GET", "/health").with(None)).await;
+    assert_eq!(
+        (health.status, &health.body["status"]),
+        (503, &json!("down"))
+    );
+    let services = json!({"tables": "up", "queues": "down", "files": "up"});
+    assert_eq!(health.body["services"], services);
+    *bench.done.is_down.lock().expect("a lock") = false;
+    let health = bench.ask(call("GET", "/health").with(None)).await;
+    assert_eq!((health.status, &health.body["status"]), (200, &json!("up")));
+}
