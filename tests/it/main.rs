@@ -20,6 +20,7 @@ mod on_stack;
 mod openapi;
 mod payments;
 mod pricing;
+mod products;
 mod refunds;
 mod refunds_on_stack;
 mod saga;
