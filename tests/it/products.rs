@@ -13,7 +13,6 @@ use store::products::{Listed, Listing, ProductRecord};
 use store::schema::Table;
 use store::{Engine, Store};
 
-use crate::support::stack::deployed;
 use crate::support::{approving, batch, catalog_file, drift, now, order, saga, tally_and_verify};
 
 fn wish(sku: &str, price_cents: i64, stock: Option<u64>) -> Wish {
@@ -67,7 +66,7 @@ fn outcome(requested: Requested) -> (&'static str, (i64, [u64; 4])) {
 }
 
 /// The cases on any engine: `run` starts every key and SKU.
-async fn once_under_a_key<E: Engine>(store: &Store<E>, run: &str) {
+pub async fn once_under_a_key<E: Engine>(store: &Store<E>, run: &str) {
     let (one, key) = (format!("{run}-1"), |number| format!("{run}-key-{number}"));
     let put = async |wish: &Wish, number: u32, seconds| {
         store
@@ -159,12 +158,6 @@ async fn once_under_a_key<E: Engine>(store: &Store<E>, run: &str) {
 #[tokio::test]
 async fn a_product_is_changed_once_under_a_key() {
     once_under_a_key(&Store::new(MemoryEngine::new(), 1), "m").await;
-}
-
-#[tokio::test]
-async fn a_product_is_changed_once_under_a_key_on_the_stack() {
-    let deployed = deployed("products").await;
-    once_under_a_key(&deployed.stack.store().expect("a store"), "s").await;
 }
 
 #[tokio::test]
