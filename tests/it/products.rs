@@ -111,7 +111,7 @@ pub async fn once_under_a_key<E: Engine>(store: &Store<E>, run: &str) {
     );
     let counted = wish(&one, 799, Some(7));
     assert_eq!(
-        outcome(put(&counted, 5, -9).await),
+        outcome(put(&counted, 5, -19).await),
         ("changed", (799, [7, 7, 0, 0]))
     );
     // Repetitions that come long after something else was said.
