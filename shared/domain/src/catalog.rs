@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{TEXT_BYTES, UNITS_IN_STOCK};
+use crate::order::{OrderError, check_text};
+
 /// The folder of the bucket in which catalogs arrive.
 pub const FOLDER: &str = "catalog/";
 
@@ -59,6 +62,22 @@ impl FromStr for Policy {
     fn from_str(name: &str) -> Result<Policy, &'static str> {
         let policy = Policy::ALL.into_iter().find(|policy| policy.name() == name);
         policy.ok_or("a policy is set, add or skip")
+    }
+}
+
+/// What a product is called, whoever says so: a file, or somebody who asks for it alone.
+pub fn check_name(name: &str) -> Result<(), OrderError> {
+    match name {
+        "" => Err(OrderError::Empty("name")),
+        _ => check_text("name", name, TEXT_BYTES),
+    }
+}
+
+/// Units that lie in a warehouse, or come in.
+pub fn check_units(field: &'static str, units: u64) -> Result<(), OrderError> {
+    match units {
+        0..=UNITS_IN_STOCK => Ok(()),
+        _ => Err(OrderError::TooManyUnits { field, units }),
     }
 }
 

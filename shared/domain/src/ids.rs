@@ -16,6 +16,11 @@ pub fn catalog_id(bucket: &str, key: &str, version: &str) -> String {
     format!("cl_{}", short_hash(&[bucket, key, version]))
 }
 
+/// What stands for a catalog file where somebody asks for one product under this key.
+pub fn product_request_id(key: &str) -> String {
+    format!("cl_{}", short_hash(&["product", key]))
+}
+
 /// The customer whom a file knows by a mail address alone. The address itself would end in keys and logs.
 pub fn customer_id(email: &str) -> String {
     format!("cu_{}", short_hash(&[&email.to_lowercase()]))
@@ -173,6 +178,7 @@ mod tests {
     fn ids_are_those_that_were_given_before() {
         assert_eq!(import_id("b", "imports/a.csv", "1"), "im_e9w3xjmmxtyjk80k");
         assert_eq!(catalog_id("b", "catalog/a.csv", "1"), "cl_9jnr89fbezfmt6df");
+        assert_eq!(product_request_id("key"), "cl_1pkvbnsekzybrzx5");
         assert_eq!(customer_id("ada@example.com"), "cu_7em3v10pkqwjpac1");
         assert_eq!(failure_id("batches", "m-1"), "fl_5pt6e98nbv8q5zh4");
         assert_eq!(token_id("0f"), "tk_adq6r68r94hjhmd8");

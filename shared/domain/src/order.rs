@@ -6,7 +6,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{KEY_BYTES, LINES_PER_ORDER, TEXT_BYTES, UNITS_PER_LINE};
+use crate::limits::{KEY_BYTES, LINES_PER_ORDER, TEXT_BYTES, UNITS_IN_STOCK, UNITS_PER_LINE};
 use crate::money::{Currency, Money, MoneyError};
 use crate::pricing::Prices;
 
@@ -121,6 +121,11 @@ pub enum OrderError {
     NoLines,
     TooManyLines(usize),
     Quantity(u32),
+    /// More than any stock.
+    TooManyUnits {
+        field: &'static str,
+        units: u64,
+    },
     /// A total was declared that has to be checked, and nothing to check it with.
     NoPrice,
     Amount {
@@ -140,7 +145,9 @@ impl OrderError {
             OrderError::Empty(field)
             | OrderError::ControlCharacter(field)
             | OrderError::OnlyDots(field) => field,
-            OrderError::TooLong { field, .. } | OrderError::Amount { field, .. } => field,
+            OrderError::TooLong { field, .. }
+            | OrderError::TooManyUnits { field, .. }
+            | OrderError::Amount { field, .. } => field,
             OrderError::NoLines | OrderError::TooManyLines(_) => "items",
             OrderError::Quantity(_) => "quantity",
             OrderError::NoPrice => "unit_price",
@@ -166,6 +173,9 @@ impl fmt::Display for OrderError {
                 f,
                 "a quantity of {units} is not between 1 and {UNITS_PER_LINE}"
             ),
+            OrderError::TooManyUnits { field, units } => {
+                write!(f, "{field}: {units} units are more than {UNITS_IN_STOCK}")
+            }
             OrderError::NoPrice => write!(f, "no price, by which the total could be checked"),
             OrderError::Amount { field, error } => write!(f, "{field}: {error}"),
             OrderError::TotalDiffers { declared, sum } => {

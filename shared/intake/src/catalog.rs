@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use domain::limits::{PRODUCTS_PER_CATALOG, TEXT_BYTES};
+use domain::catalog::check_name;
+use domain::limits::PRODUCTS_PER_CATALOG;
 use domain::money::{Currency, Money};
-use domain::order::{check_key, check_text};
+use domain::order::check_key;
 
 use crate::cells::Cells;
 use crate::code::{Code, Refusal, Wrong};
@@ -136,7 +137,7 @@ impl Products {
                 Ok(text.to_owned())
             })?,
             name: cells.required(Column::ProductName, |text| {
-                check_text("name", text, TEXT_BYTES)?;
+                check_name(text)?;
                 Ok(text.to_owned())
             })?,
             price: cells.required(Column::UnitPrice, |text| {

@@ -165,6 +165,7 @@ impl From<OrderError> for Wrong {
             OrderError::NoLines => Code::NoItems,
             OrderError::TooManyLines(_) => Code::TooManyItems,
             OrderError::Quantity(_) => Code::BadQuantity,
+            OrderError::TooManyUnits { .. } => Code::BadStock,
             OrderError::Amount { error, .. } => code_of_money(error),
             OrderError::TotalDiffers { .. } => Code::TotalDiffers,
         };

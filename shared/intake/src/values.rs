@@ -1,6 +1,6 @@
 //! Texts to values. Strict: what would need guessing is refused, because a guess about money or stock is a wrong book.
 
-use domain::limits::UNITS_IN_STOCK;
+use domain::catalog::check_units;
 use domain::money::Currency;
 use jiff::civil;
 use rust_decimal::Decimal;
@@ -60,13 +60,14 @@ pub(crate) fn quantity(text: &str) -> Result<u32, Wrong> {
 }
 
 pub(crate) fn stock(text: &str) -> Result<u64, Wrong> {
-    let units = digits(text).filter(|units| *units <= UNITS_IN_STOCK);
-    units.ok_or_else(|| {
+    let units = digits(text).ok_or_else(|| {
         Wrong::new(
             Code::BadStock,
             format!("{:?} is not a whole number of units", shown(text)),
         )
-    })
+    })?;
+    check_units("stock", units)?;
+    Ok(units)
 }
 
 /// A day, or a day and a time, with or without an offset, kept as it is written.

@@ -14,6 +14,9 @@ use crate::schema::Table;
 /// The sort key of the record itself. Beside it stand the claims of what was added.
 const RECORD: &str = "file";
 
+/// Where there is no file, but somebody who asked for one product: the sort key of what was asked for.
+const REQUEST: &str = "request";
+
 /// Seconds for which it is remembered that a row was added: far longer than any message lives.
 const CLAIM_SECONDS: i64 = 60 * 60 * 24 * 60;
 
@@ -92,6 +95,34 @@ pub(crate) fn claim(catalog_id: &str, sku: &str, now: Timestamp) -> Write {
         item: Item::from(std::collections::HashMap::from(attributes)),
         condition: Condition::Absent,
     }
+}
+
+/// That something was asked for under a key, and what. It is written together with what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RequestClaim {
+    catalog_id: String,
+    part: String,
+    /// Another wish under the same key is told from this one.
+    pub fingerprint: String,
+    expires: i64,
+}
+
+pub(crate) fn request_claim(
+    catalog_id: &str,
+    fingerprint: &str,
+    now: Timestamp,
+) -> Result<Write, Fault> {
+    let claim = RequestClaim {
+        catalog_id: catalog_id.to_owned(),
+        part: REQUEST.to_owned(),
+        fingerprint: fingerprint.to_owned(),
+        expires: now.as_second() + CLAIM_SECONDS,
+    };
+    Ok(Write::Put {
+        table: Table::Catalogs,
+        item: item(&claim)?,
+        condition: Condition::Absent,
+    })
 }
 
 impl<E: Engine> Store<E> {

@@ -1,12 +1,24 @@
-//! Contact data of customers. Written only where it says something new: a read costs a tenth of a write.
+//! Customers: their contact data, as files say it, and how they want to be told of their orders, as they say themselves.
+//! Neither knows the other's attributes.
 
+use domain::order::check_key;
+use domain::preferences::Preferences;
 use domain::{Contact, Fault};
+use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::engine::Engine;
-use crate::item::record;
+use crate::item::{record, value};
 use crate::ops::{Change, Condition, Key, Write, text};
 use crate::retry::Store;
 use crate::schema::Table;
+
+/// What a customer said, if so.
+#[derive(Default, Deserialize)]
+struct Said {
+    #[serde(default)]
+    preferences: Option<Preferences>,
+}
 
 impl<E: Engine> Store<E> {
     pub async fn customer(&self, customer_id: &str) -> Result<Option<Contact>, Fault> {
@@ -16,7 +28,41 @@ impl<E: Engine> Store<E> {
             .transpose()
     }
 
-    /// Adds what these contacts know to what is known. One contact for each customer.
+    /// How a customer wants to be told; nothing where there is no such customer.
+    pub async fn preferences(&self, customer_id: &str) -> Result<Option<Preferences>, Fault> {
+        if check_key("customer_id", customer_id).is_err() {
+            return Ok(None);
+        }
+        let found = self.get(&Key::new(Table::Customers, customer_id)).await?;
+        let said: Option<Said> = found.map(record).transpose()?;
+        Ok(said.map(|said| said.preferences.unwrap_or_default()))
+    }
+
+    /// `false` where there is no such customer: saying what he wants makes nobody one.
+    pub async fn set_preferences(
+        &self,
+        customer_id: &str,
+        preferences: &Preferences,
+        requested_by: &str,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        if check_key("customer_id", customer_id).is_err() {
+            return Ok(false);
+        }
+        let update = Write::Update {
+            key: Key::new(Table::Customers, customer_id),
+            changes: vec![
+                Change::Set("preferences", value(preferences)?),
+                Change::Set("preferences_by", text(requested_by)),
+                Change::Set("preferences_at", text(now.to_string())),
+            ],
+            condition: Condition::Is("customer_id", text(customer_id)),
+        };
+        Ok(self.write(&update).await?.is_ok())
+    }
+
+    /// Adds what these contacts know to what is known, where it is new: a read costs a tenth of a write. One contact for
+    /// each customer.
     pub async fn save_contacts(&self, contacts: &[Contact]) -> Result<(), Fault> {
         let keys: Vec<Key> = contacts
             .iter()

@@ -20,6 +20,7 @@ mod item;
 pub mod journal;
 pub mod orders;
 pub mod pending;
+pub mod product_requests;
 pub mod products;
 mod refund_requests;
 mod refunding;

@@ -35,6 +35,12 @@ pub struct ProductRecord {
     /// late has not counted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<Added>,
+    /// Who said what it is called and costs after it was listed, without saying what lies there; and when. A file that is
+    /// older does not overrule it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +126,22 @@ pub enum Listed {
     Outdated,
 }
 
+/// Who says something of a product, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Voice<'a> {
+    pub by: &'a str,
+    pub at_ms: u64,
+}
+
+impl Catalog {
+    fn voice(&self) -> Voice<'_> {
+        Voice {
+            by: &self.catalog_id,
+            at_ms: milliseconds(self.uploaded_at),
+        }
+    }
+}
+
 impl<E: Engine> Store<E> {
     pub async fn product(&self, sku: &str) -> Result<Option<ProductRecord>, Fault> {
         self.get(&Key::new(Table::Products, sku))
@@ -170,7 +192,8 @@ impl<E: Engine> Store<E> {
             Policy::Set => self.set_stock(listing, catalog).await,
             Policy::Add => self.add_stock(listing, catalog).await,
             Policy::Skip => {
-                let Err(found) = self.write(&put(&fresh(listing, catalog))?).await? else {
+                let new = fresh(listing, catalog.voice());
+                let Err(found) = self.write(&put(&new)?).await? else {
                     return Ok(Listed::Loaded);
                 };
                 let known: Option<ProductRecord> = found.map(record).transpose()?;
@@ -183,45 +206,13 @@ impl<E: Engine> Store<E> {
     /// The file says what lies in the warehouse. Of that, what is reserved stays reserved, and the rest can be sold. A
     /// reservation that comes in between is seen by the condition, and the sum is made again.
     async fn set_stock(&self, listing: &Listing, catalog: &Catalog) -> Result<Listed, Fault> {
+        let voice = catalog.voice();
         loop {
-            let Some(known) = self.product(&listing.sku).await? else {
-                if self.write(&put(&fresh(listing, catalog))?).await?.is_ok() {
-                    return Ok(Listed::Loaded);
-                }
-                continue;
-            };
-            if known.listed_by == catalog.catalog_id {
-                return Ok(Listed::Loaded);
-            }
-            if known.listed_ms >= milliseconds(catalog.uploaded_at) {
-                return Ok(Listed::Outdated);
-            }
-            let mut added = known.added.clone();
-            added.retain(|added| added.uploaded_ms > milliseconds(catalog.uploaded_at));
-            let there = added
-                .iter()
-                .fold(listing.stock, |sum, added| sum.saturating_add(added.units));
-            // A count that comes late has counted what went out since.
-            let first = added.first().map_or(known.sold, |added| added.sold);
-            let there = there.saturating_sub(known.sold.saturating_sub(first));
-            // More may be promised than there is: then nothing is available.
-            let available = there.saturating_sub(known.reserved);
-            let stocked = available
-                .saturating_add(known.reserved)
-                .saturating_add(known.sold);
-            let write = Write::Update {
-                key: Key::new(Table::Products, &listing.sku),
-                changes: vec![
-                    Change::Set("name", text(&listing.name)),
-                    Change::Set("price", text(listing.price.to_string())),
-                    Change::Set("currency", text(listing.currency.code())),
-                    Change::Set("stocked", number(stocked)),
-                    Change::Set("available", number(available)),
-                    Change::Set("listed_by", text(&catalog.catalog_id)),
-                    Change::Set("listed_ms", number(milliseconds(catalog.uploaded_at))),
-                    Change::Set("added", value(&added)?),
-                ],
-                condition: unchanged(&known),
+            let write = match self.product(&listing.sku).await? {
+                None => put(&fresh(listing, voice))?,
+                Some(known) if known.listed_by == catalog.catalog_id => return Ok(Listed::Loaded),
+                Some(known) if known.listed_ms >= voice.at_ms => return Ok(Listed::Outdated),
+                Some(known) => count(&known, listing, voice)?,
             };
             if self.write(&write).await?.is_ok() {
                 return Ok(Listed::Loaded);
@@ -233,22 +224,21 @@ impl<E: Engine> Store<E> {
     /// what a newer file counted in the warehouse was counted together with it.
     async fn add_stock(&self, listing: &Listing, catalog: &Catalog) -> Result<Listed, Fault> {
         let sku = listing.sku.as_str();
-        let uploaded_ms = milliseconds(catalog.uploaded_at);
-        let added = |sold| Added {
-            uploaded_ms,
-            units: listing.stock,
-            sold,
-        };
+        let voice = catalog.voice();
         let claim = claim(&catalog.catalog_id, sku, catalog.uploaded_at);
         loop {
             let product = match self.product(sku).await? {
                 // What came in first was never counted: a file that is older than this one may still say what was there.
                 None => put(&ProductRecord {
                     listed_ms: 0,
-                    added: vec![added(0)],
-                    ..fresh(listing, catalog)
+                    added: vec![Added {
+                        uploaded_ms: voice.at_ms,
+                        units: listing.stock,
+                        sold: 0,
+                    }],
+                    ..fresh(listing, voice)
                 })?,
-                Some(known) if known.listed_ms >= uploaded_ms => {
+                Some(known) if known.listed_ms >= voice.at_ms => {
                     let claimed = self.was_claimed(&catalog.catalog_id, sku).await?;
                     return Ok(if claimed {
                         Listed::Loaded
@@ -256,21 +246,7 @@ impl<E: Engine> Store<E> {
                         Listed::Outdated
                     });
                 }
-                Some(known) => {
-                    let mut all = known.added.clone();
-                    all.push(added(known.sold));
-                    let kept = all.split_off(all.len().saturating_sub(ADDED_KEPT));
-                    let units = signed(sku, listing.stock)?;
-                    Write::Update {
-                        key: Key::new(Table::Products, sku),
-                        changes: vec![
-                            Change::Add("available", units.into()),
-                            Change::Add("stocked", units.into()),
-                            Change::Set("added", value(&kept)?),
-                        ],
-                        condition: unchanged(&known),
-                    }
-                }
+                Some(known) => add(&known, listing.stock, voice)?,
             };
             match self.transact(&[product, claim.clone()]).await? {
                 Ok(()) => return Ok(Listed::Loaded),
@@ -284,8 +260,91 @@ impl<E: Engine> Store<E> {
     }
 }
 
+/// So many units lie in the warehouse. What came in after that is added, and what the listing says of name and price holds
+/// where nobody has said otherwise since.
+pub(crate) fn count(
+    known: &ProductRecord,
+    listing: &Listing,
+    voice: Voice<'_>,
+) -> Result<Write, Fault> {
+    let mut added = known.added.clone();
+    added.retain(|added| added.uploaded_ms > voice.at_ms);
+    let there = added
+        .iter()
+        .fold(listing.stock, |sum, added| sum.saturating_add(added.units));
+    // A count that comes late has counted what went out since.
+    let first = added.first().map_or(known.sold, |added| added.sold);
+    let there = there.saturating_sub(known.sold.saturating_sub(first));
+    // More may be promised than there is: then nothing is available.
+    let available = there.saturating_sub(known.reserved);
+    let stocked = available
+        .saturating_add(known.reserved)
+        .saturating_add(known.sold);
+    let mut changes = vec![
+        Change::Set("stocked", number(stocked)),
+        Change::Set("available", number(available)),
+        Change::Set("listed_by", text(voice.by)),
+        Change::Set("listed_ms", number(voice.at_ms)),
+        Change::Set("added", value(&added)?),
+    ];
+    if known.described_ms.is_none_or(|at_ms| at_ms <= voice.at_ms) {
+        changes.extend(description(listing));
+        changes.extend([
+            Change::Remove("described_by"),
+            Change::Remove("described_ms"),
+        ]);
+    }
+    Ok(Write::Update {
+        key: Key::new(Table::Products, &known.sku),
+        changes,
+        condition: Condition::All(vec![unmoved(known), undescribed(known)]),
+    })
+}
+
+pub(crate) fn add(known: &ProductRecord, units: u64, voice: Voice<'_>) -> Result<Write, Fault> {
+    let mut all = known.added.clone();
+    all.push(Added {
+        uploaded_ms: voice.at_ms,
+        units,
+        sold: known.sold,
+    });
+    let kept = all.split_off(all.len().saturating_sub(ADDED_KEPT));
+    let units = signed(&known.sku, units)?;
+    Ok(Write::Update {
+        key: Key::new(Table::Products, &known.sku),
+        changes: vec![
+            Change::Add("available", units.into()),
+            Change::Add("stocked", units.into()),
+            Change::Set("added", value(&kept)?),
+        ],
+        condition: unmoved(known),
+    })
+}
+
+/// What it is called and costs, and nothing of its stock, which may move meanwhile.
+pub(crate) fn describe(known: &ProductRecord, listing: &Listing, voice: Voice<'_>) -> Write {
+    let mut changes = description(listing).to_vec();
+    changes.extend([
+        Change::Set("described_by", text(voice.by)),
+        Change::Set("described_ms", number(voice.at_ms)),
+    ]);
+    Write::Update {
+        key: Key::new(Table::Products, &known.sku),
+        changes,
+        condition: undescribed(known),
+    }
+}
+
+fn description(listing: &Listing) -> [Change; 3] {
+    [
+        Change::Set("name", text(&listing.name)),
+        Change::Set("price", text(listing.price.to_string())),
+        Change::Set("currency", text(listing.currency.code())),
+    ]
+}
+
 /// Nobody has changed its stock since it was read.
-fn unchanged(known: &ProductRecord) -> Condition {
+fn unmoved(known: &ProductRecord) -> Condition {
     Condition::All(vec![
         Condition::Is("available", number(known.available)),
         Condition::Is("reserved", number(known.reserved)),
@@ -295,7 +354,19 @@ fn unchanged(known: &ProductRecord) -> Condition {
     ])
 }
 
-fn fresh(listing: &Listing, catalog: &Catalog) -> ProductRecord {
+/// Nobody has said since it was read what it is called and costs.
+fn undescribed(known: &ProductRecord) -> Condition {
+    let described = match &known.described_by {
+        Some(by) => Condition::Is("described_by", text(by)),
+        None => Condition::Missing("described_by"),
+    };
+    Condition::All(vec![
+        Condition::Is("listed_by", text(&known.listed_by)),
+        described,
+    ])
+}
+
+pub(crate) fn fresh(listing: &Listing, voice: Voice<'_>) -> ProductRecord {
     ProductRecord {
         sku: listing.sku.clone(),
         name: listing.name.clone(),
@@ -305,13 +376,15 @@ fn fresh(listing: &Listing, catalog: &Catalog) -> ProductRecord {
         available: listing.stock,
         reserved: 0,
         sold: 0,
-        listed_by: catalog.catalog_id.clone(),
-        listed_ms: milliseconds(catalog.uploaded_at),
+        listed_by: voice.by.to_owned(),
+        listed_ms: voice.at_ms,
         added: Vec::new(),
+        described_by: None,
+        described_ms: None,
     }
 }
 
-fn put(product: &ProductRecord) -> Result<Write, Fault> {
+pub(crate) fn put(product: &ProductRecord) -> Result<Write, Fault> {
     Ok(Write::Put {
         table: Table::Products,
         item: item(product)?,

@@ -1,0 +1,108 @@
+//! What is on record of customers: what files say of them, and what they want to be told.
+
+use std::collections::BTreeSet;
+
+use domain::Contact;
+use domain::notification::Kind;
+use domain::preferences::{Channel, Preferences};
+use store::memory::{Faults, MemoryEngine};
+use store::{Engine, Store};
+
+use crate::support::now;
+
+/// The case on any engine: `run` starts every id.
+pub async fn preferences_are_kept<E: Engine>(store: &Store<E>, run: &str) {
+    let id = format!("{run}-C-1");
+    let quiet = Preferences {
+        channel: Channel::Log,
+        off: BTreeSet::from([Kind::Shipping, Kind::Refund]),
+    };
+    let set = async |id: &str, wanted: &Preferences| {
+        store.set_preferences(id, wanted, "token:tk_1", now()).await
+    };
+    // Nobody is made a customer by saying what he wants.
+    for nobody in [id.as_str(), "", "a\nb", &"x".repeat(3_000)] {
+        assert_eq!(set(nobody, &quiet).await, Ok(false));
+        assert_eq!(store.preferences(nobody).await, Ok(None));
+    }
+    assert_eq!(store.customer(&id).await, Ok(None));
+    let contact = |email: &str| Contact {
+        customer_id: id.clone(),
+        name: Some("Ada Byron".to_owned()),
+        email: Some(email.to_owned()),
+        ..Contact::default()
+    };
+    let first = contact("ada@example.com");
+    store
+        .save_contacts(std::slice::from_ref(&first))
+        .await
+        .expect("saved");
+    assert_eq!(
+        store.preferences(&id).await,
+        Ok(Some(Preferences::default()))
+    );
+    for wanted in [&quiet, &quiet, &Preferences::default(), &quiet] {
+        assert_eq!(set(&id, wanted).await, Ok(true));
+        assert_eq!(store.preferences(&id).await, Ok(Some(wanted.clone())));
+        assert_eq!(store.customer(&id).await, Ok(Some(first.clone())));
+    }
+    // A file that knows a newer address says nothing of this.
+    let newer = contact("ada@example.org");
+    store
+        .save_contacts(std::slice::from_ref(&newer))
+        .await
+        .expect("saved");
+    assert_eq!(store.customer(&id).await, Ok(Some(newer)));
+    assert_eq!(store.preferences(&id).await, Ok(Some(quiet)));
+}
+
+#[tokio::test]
+async fn preferences_stay_with_the_customer() {
+    preferences_are_kept(&Store::new(MemoryEngine::new(), 1), "m").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn preferences_and_contacts_leave_each_other_alone_whatever_is_lost() {
+    for seed in 0..20 {
+        let engine = MemoryEngine::new();
+        engine.set_faults(Faults {
+            conflict: 100,
+            throttle: 200,
+            lost_answer: 300,
+            stale: 300,
+        });
+        let store = Store::new(engine.clone(), seed);
+        let contact = |number: u32| Contact {
+            customer_id: "C-1".to_owned(),
+            phone: Some(format!("555-{number}")),
+            ..Contact::default()
+        };
+        while store.save_contacts(&[contact(0)]).await.is_err() {}
+        let wanted = Preferences {
+            channel: Channel::Email,
+            off: BTreeSet::from([Kind::Delivery]),
+        };
+        let contacts = async {
+            for number in 1..=5 {
+                while store.save_contacts(&[contact(number)]).await.is_err() {}
+            }
+        };
+        let preferences = async {
+            for _ in 0..5 {
+                while store.set_preferences("C-1", &wanted, "t", now()).await != Ok(true) {}
+            }
+        };
+        tokio::join!(contacts, preferences);
+        engine.set_faults(Faults::default());
+        assert_eq!(
+            store.customer("C-1").await,
+            Ok(Some(contact(5))),
+            "seed {seed}"
+        );
+        assert_eq!(
+            store.preferences("C-1").await,
+            Ok(Some(wanted)),
+            "seed {seed}"
+        );
+    }
+}
