@@ -9,6 +9,7 @@ use domain::tally::Book;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::books::Books;
 use super::enter::{Turn, Wrong};
 use super::numbers::count;
 use crate::engine::Engine;
@@ -20,7 +21,15 @@ use crate::schema::{RUNNING, Table};
 impl<E: Engine> Store<E> {
     /// What became of the orders of an import: its rows are not the journal's to know.
     pub async fn settled(&self, import_id: &str) -> Result<Progress, Fault> {
-        let progress = self.books().await?.live(Book::AllTime).import(import_id);
+        self.settled_in(&self.books().await?, import_id).await
+    }
+
+    pub(crate) async fn settled_in(
+        &self,
+        books: &Books,
+        import_id: &str,
+    ) -> Result<Progress, Fault> {
+        let progress = books.live(Book::AllTime).import(import_id);
         let Some(item) = self.get(&progress).await? else {
             return Ok(Progress::default());
         };
