@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Orders that come one by one are put here, each as a file of its own.
+pub const SINGLE_ORDERS: &str = "imports/api/";
+
 /// What an import's record says of itself. Whether its orders are settled is counted, not written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::item::{item, record};
+use crate::lists::imports::Source;
 use crate::ops::{Change, Condition, Key, Value, Write, number, text};
 use crate::retry::Store;
-use crate::schema::Table;
+use crate::schema::{BY_CREATED, Table};
+use crate::tallies::Books;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImportRecord {
@@ -122,9 +124,12 @@ impl<E: Engine> Store<E> {
     /// Takes the lease on an import, that is put on record if it is not there: the same event may come twice.
     pub async fn take_import(&self, new: &ImportRecord, now: Timestamp) -> Result<Taken, Fault> {
         let (import_id, run) = (new.import_id.as_str(), new.lease_run.as_str());
+        let mut put = item(new)?;
+        let listed = Source::of(&new.key).name();
+        put.insert(BY_CREATED.partition.to_owned(), text(listed));
         let put = Write::Put {
             table: Table::Imports,
-            item: item(new)?,
+            item: put,
             condition: Condition::Absent,
         };
         if self.write(&put).await?.is_ok() {
@@ -271,8 +276,16 @@ impl<E: Engine> Store<E> {
     }
 
     pub async fn import(&self, import_id: &str) -> Result<Option<Import>, Fault> {
+        self.import_in(&self.books().await?, import_id).await
+    }
+
+    pub(crate) async fn import_in(
+        &self,
+        books: &Books,
+        import_id: &str,
+    ) -> Result<Option<Import>, Fault> {
         // First the counters, then the rows: rows are announced first, so what is read later is never behind.
-        let mut progress = self.settled(import_id).await?;
+        let mut progress = self.settled_in(books, import_id).await?;
         let Some(record) = self
             .get(&key(import_id))
             .await?

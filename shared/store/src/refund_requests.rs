@@ -5,6 +5,7 @@ use domain::limits::{REQUEST_KEY_BYTES, TEXT_BYTES};
 use domain::order::check_text;
 use domain::refund::{RefundStatus, Refusal, Wanted};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::engine::Engine;
 use crate::item::{item, record};
@@ -102,6 +103,7 @@ fn planned(
         failure: None,
         reference: None,
         created_at: now,
+        day: TimeZone::UTC.to_datetime(now).date(),
         retried_at: None,
         processing_at: None,
         ended_at: None,

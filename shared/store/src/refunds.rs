@@ -3,13 +3,14 @@
 use domain::refund::{Part, RefundStatus, Refusal, TakenBack, Wanted};
 use domain::{Currency, Fault, Money, ids};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::item::{record, value};
-use crate::ops::{Change, Condition, Key, Query, Write, text};
-use crate::pending::instant;
+use crate::ops::{Change, Condition, Item, Key, Query, Write, text};
+use crate::pending::{attribute, instant};
 use crate::retry::Store;
 use crate::schema::{BY_ORDER, OPEN, Table};
 
@@ -41,6 +42,8 @@ pub struct RefundRecord {
     pub reference: Option<String>,
     #[serde(with = "crate::instant")]
     pub created_at: Timestamp,
+    /// That of its beginning, in UTC: lists go through refunds day by day.
+    pub day: Date,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retried_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,17 +140,26 @@ impl<E: Engine> Store<E> {
     pub async fn refunds_of(&self, order_id: &str) -> Result<Vec<RefundRecord>, Fault> {
         let query = Query::of(Table::Refunds, Some(&BY_ORDER), order_id);
         let entries = self.query_all(query).await?;
-        let ids = entries.into_iter().map(|item| {
-            let Listed { refund_id } = record(item)?;
-            Ok(refund_id)
-        });
+        let found = self.refunds_in(entries).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The refunds that entries of an index stand for, in their sequence.
+    pub(crate) async fn refunds_in(
+        &self,
+        entries: Vec<Item>,
+    ) -> Result<Vec<Option<RefundRecord>>, Fault> {
+        let ids = entries
+            .iter()
+            .map(|entry| attribute(entry, Table::Refunds.partition()));
         self.refunds(&ids.collect::<Result<Vec<_>, Fault>>()?).await
     }
 
-    async fn refunds(&self, refund_ids: &[String]) -> Result<Vec<RefundRecord>, Fault> {
+    /// As many answers as ids, in their sequence.
+    async fn refunds(&self, refund_ids: &[String]) -> Result<Vec<Option<RefundRecord>>, Fault> {
         let keys: Vec<Key> = refund_ids.iter().map(|id| key(id)).collect();
-        let found = self.get_many(&keys).await?.into_iter().flatten();
-        found.map(record).collect()
+        let found = self.get_many(&keys).await?.into_iter();
+        found.map(|item| item.map(record).transpose()).collect()
     }
 
     pub async fn each_refund(&self, mut each: impl FnMut(RefundRecord)) -> Result<(), Fault> {
@@ -162,10 +174,9 @@ impl<E: Engine> Store<E> {
         most: usize,
     ) -> Result<Vec<RefundRecord>, Fault> {
         let due = self.due(Table::Refunds, &OPEN, now, most).await?;
-        let mut found = self.refunds(&due).await?;
         // The index may be behind, and so may this read: who acts on it restates what it found.
-        found.retain(|refund| refund.status.is_open());
-        Ok(found)
+        let found = self.refunds(&due).await?.into_iter().flatten();
+        Ok(found.filter(|refund| refund.status.is_open()).collect())
     }
 
     /// Leaves an overdue refund alone until then. Returns whether nobody else did so before.
@@ -187,11 +198,6 @@ impl<E: Engine> Store<E> {
         };
         Ok(self.write(&update).await?.is_ok())
     }
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    refund_id: String,
 }
 
 pub(crate) fn key(refund_id: &str) -> Key {

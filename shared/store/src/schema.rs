@@ -49,6 +49,14 @@ pub const BY_ORDER: Index = Index {
     includes: &[],
 };
 
+/// Refunds of a day, for lists of those of all orders.
+pub const BY_DAY: Index = Index {
+    name: "by-day",
+    partition: "day",
+    sort: "created_at",
+    includes: &[],
+};
+
 /// Sparse: only a refund that has not reached its end has these attributes.
 pub const OPEN: Index = Index {
     name: "open",
@@ -61,6 +69,14 @@ pub const OPEN: Index = Index {
 pub const RUNNING: Index = Index {
     name: "running",
     partition: "running",
+    sort: "created_at",
+    includes: &[],
+};
+
+/// All imports. Files are in one partition, and orders that came by themselves in another.
+pub const BY_CREATED: Index = Index {
+    name: "by-created",
+    partition: "listed",
     sort: "created_at",
     includes: &[],
 };
@@ -160,8 +176,8 @@ impl Table {
     pub fn indexes(self) -> &'static [Index] {
         match self {
             Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
-            Table::Imports => &[RUNNING],
-            Table::Refunds => &[BY_ORDER, OPEN],
+            Table::Imports => &[RUNNING, BY_CREATED],
+            Table::Refunds => &[BY_ORDER, BY_CUSTOMER, BY_DAY, OPEN],
             Table::Failures => &[BY_QUEUE],
             Table::Tallies => &[BOARD, UNITS_BOARD],
             Table::Products

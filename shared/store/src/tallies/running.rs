@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::books::Books;
 use super::enter::{Turn, Wrong};
 use super::numbers::count;
 use crate::engine::Engine;
@@ -24,7 +25,15 @@ const AT_ONCE: usize = 8;
 impl<E: Engine> Store<E> {
     /// What became of the orders of an import: its rows are not the journal's to know.
     pub async fn settled(&self, import_id: &str) -> Result<Progress, Fault> {
-        let progress = self.books().await?.live(Book::AllTime).import(import_id);
+        self.settled_in(&self.books().await?, import_id).await
+    }
+
+    pub(crate) async fn settled_in(
+        &self,
+        books: &Books,
+        import_id: &str,
+    ) -> Result<Progress, Fault> {
+        let progress = books.live(Book::AllTime).import(import_id);
         let Some(item) = self.get(&progress).await? else {
             return Ok(Progress::default());
         };

@@ -129,6 +129,7 @@ fn refund(status: &str, cents: i64) -> RefundRecord {
         "refund_id": "re_1", "order_id": "O-1", "import_id": "im", "customer_id": "C", "currency": "USD",
         "amount": Decimal::new(cents, 2), "full": false, "reason": "broken", "requested_by": "A", "fingerprint": "f",
         "status": status, "attempts": 1, "created_at": "2027-01-01T00:00:00Z",
+        "day": "2027-01-01",
     }))
     .expect("a refund")
 }
