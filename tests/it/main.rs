@@ -13,6 +13,7 @@ mod figures_on_stack;
 mod gateway;
 mod house;
 mod intake;
+mod lifecycle;
 mod measure;
 mod on_stack;
 mod openapi;

@@ -16,6 +16,7 @@ pub mod failures;
 pub mod imports;
 mod item;
 pub mod journal;
+pub mod lifecycle;
 pub mod orders;
 pub mod pending;
 pub mod products;
