@@ -25,6 +25,7 @@ mod refunding;
 pub mod refunds;
 mod settlement;
 pub mod tallies;
+pub mod timeline;
 
 pub use engine::Engine;
 pub use retry::Store;
