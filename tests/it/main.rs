@@ -17,6 +17,7 @@ mod figures_on_stack;
 mod gateway;
 mod house;
 mod intake;
+mod lifecycle;
 mod lists;
 mod measure;
 mod on_stack;

@@ -1,7 +1,7 @@
 //! Refunds over the memory engine: that no more goes back than was paid, however many ask for it at once, and whatever
 //! comes in between.
 
-mod bank;
+pub mod bank;
 mod requests;
-mod support;
+pub mod support;
 mod work;

@@ -4,6 +4,7 @@
 //! is none. At rest there must be none at all.
 
 mod figures;
+mod lifecycle;
 mod orders;
 pub mod payments;
 mod recount;
@@ -123,6 +124,7 @@ impl Books {
             self.orders(),
             self.refunds(),
             self.journal(),
+            self.lifecycle(),
         ];
         checks.extend(figures::checks(self));
         Report {
@@ -257,6 +259,8 @@ impl Books {
                     *refunded.entry(&change.order_id).or_default() += change.total;
                     order.is_some_and(|order| order.currency == change.currency)
                 }
+                // Looked at below, in a check of its own.
+                Outcome::Done(_) => continue,
                 Outcome::Completed | Outcome::Failed(_) => {
                     *told.entry(&change.order_id).or_default() += 1;
                     order.is_some_and(|order| {

@@ -42,6 +42,12 @@ pub fn token_id(token_hash: &str) -> String {
     format!("tk_{}", short_hash(&[token_hash]))
 }
 
+/// The refund that comes with the cancellation of an order. It has two parts, and no key holds what ends a part: so it is
+/// none that anybody could ask for.
+pub fn refund_id_of_cancelled(order_id: &str) -> String {
+    format!("re_{}", short_hash(&["cancelled", order_id]))
+}
+
 /// The order that a row is in a file without order ids: the same content, under any name, gives the same ids.
 pub fn order_id(content: &str, row: u64) -> String {
     format!("or_{content}-{row}")
@@ -183,6 +189,7 @@ mod tests {
         assert_eq!(failure_id("batches", "m-1"), "fl_5pt6e98nbv8q5zh4");
         assert_eq!(token_id("0f"), "tk_adq6r68r94hjhmd8");
         assert_eq!(refund_id("key"), "re_vgfpfwnxge9cx6v5");
+        assert_eq!(refund_id_of_cancelled("O-1"), "re_qsepy9t2xepvw555");
         assert_eq!(batch_id("im_x", 7), "im_x-000007");
         assert_eq!(uniform("O-1"), 4290712200977267387);
     }

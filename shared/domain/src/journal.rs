@@ -1,6 +1,7 @@
 //! The journal: one entry for each transaction that settled orders. Everything derived is derived from it.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids;
 use crate::money::Currency;
 use crate::order::Order;
-use crate::status::Reason;
+use crate::status::{Event, Reason};
 
 /// Partitions of a day, so that no single one takes all the writes.
 pub const BUCKETS: u8 = 16;
@@ -32,7 +33,7 @@ pub struct Entry {
 }
 
 /// The partitions that hold the entries of a day.
-pub fn partitions(day: jiff::civil::Date) -> impl Iterator<Item = String> {
+pub fn partitions(day: Date) -> impl Iterator<Item = String> {
     buckets(day.to_string())
 }
 
@@ -58,14 +59,59 @@ pub struct Change {
     /// The refund that this is: part of a completed order goes back.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<String>,
+    /// What somebody did with a completed order.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub deed: Option<Deed>,
     #[serde(rename = "m")]
     pub currency: Currency,
-    /// What the order costs, or what is refunded of it.
+    /// What the order costs, or what is refunded of it, or what is to go back of it since it is cancelled.
     #[serde(rename = "t")]
     pub total: Decimal,
     /// What was ordered, or what comes back of it.
     #[serde(rename = "l")]
     pub lines: Vec<(String, u32, Decimal)>,
+}
+
+/// What somebody did with an order, and who it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    #[serde(rename = "k")]
+    pub kind: Kind,
+    #[serde(rename = "b")]
+    pub requested_by: String,
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Shipped,
+    Delivered,
+    /// The lines of the change are the units that came back by it.
+    Cancelled,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 3] = [Kind::Shipped, Kind::Delivered, Kind::Cancelled];
+
+    pub fn event(self) -> Event {
+        match self {
+            Kind::Shipped => Event::Ship,
+            Kind::Delivered => Event::Deliver,
+            Kind::Cancelled => Event::Cancel,
+        }
+    }
+
+    /// An order goes through each of them once, so it names its entry.
+    pub fn entry_id(self, order_id: &str) -> String {
+        let verb = match self {
+            Kind::Shipped => "ship",
+            Kind::Delivered => "deliver",
+            Kind::Cancelled => "cancel",
+        };
+        format!("{verb}-{order_id}")
+    }
 }
 
 /// What a change says.
@@ -74,6 +120,7 @@ pub enum Outcome {
     Completed,
     Failed(Reason),
     Refunded,
+    Done(Kind),
 }
 
 impl Change {
@@ -83,6 +130,7 @@ impl Change {
             customer_id: order.customer_id.clone(),
             failure,
             refund_id: None,
+            deed: None,
             currency: order.currency,
             total: order.total,
             lines: order
@@ -94,10 +142,11 @@ impl Change {
     }
 
     pub fn outcome(&self) -> Outcome {
-        match (self.failure, &self.refund_id) {
-            (Some(reason), _) => Outcome::Failed(reason),
-            (None, Some(_)) => Outcome::Refunded,
-            (None, None) => Outcome::Completed,
+        match (self.failure, &self.refund_id, &self.deed) {
+            (Some(reason), _, _) => Outcome::Failed(reason),
+            (None, Some(_), _) => Outcome::Refunded,
+            (None, None, Some(deed)) => Outcome::Done(deed.kind),
+            (None, None, None) => Outcome::Completed,
         }
     }
 }
@@ -120,7 +169,7 @@ impl Entry {
             .filter(|change| change.failure.is_some())
             .count();
         Entry {
-            partition: partition(&at.to_zoned(zone.clone()).date().to_string(), batch_id),
+            partition: partition_on(at.to_zoned(zone.clone()).date(), batch_id),
             entry_id: format!("{batch_id}-{step}-{row}"),
             import_id: import_id.to_owned(),
             at,
@@ -144,9 +193,31 @@ impl Entry {
         at: Timestamp,
         zone: &TimeZone,
     ) -> Entry {
-        let entry_id = format!("refund-{refund_id}");
+        Entry::single(id_of_refund(refund_id), import_id, change, at, zone)
+    }
+
+    /// An entry for what somebody did with an order.
+    pub fn done(
+        kind: Kind,
+        import_id: &str,
+        change: Change,
+        at: Timestamp,
+        zone: &TimeZone,
+    ) -> Entry {
+        let entry_id = kind.entry_id(&change.order_id);
+        Entry::single(entry_id, import_id, change, at, zone)
+    }
+
+    /// One that settles no order.
+    fn single(
+        entry_id: String,
+        import_id: &str,
+        change: Change,
+        at: Timestamp,
+        zone: &TimeZone,
+    ) -> Entry {
         Entry {
-            partition: partition(&at.to_zoned(zone.clone()).date().to_string(), &entry_id),
+            partition: partition_on(at.to_zoned(zone.clone()).date(), &entry_id),
             entry_id,
             import_id: import_id.to_owned(),
             at,
@@ -176,6 +247,16 @@ impl Entry {
     }
 }
 
+/// The entry of a refund that succeeded.
+pub fn id_of_refund(refund_id: &str) -> String {
+    format!("refund-{refund_id}")
+}
+
+/// Where an entry of that business day lies: one of settled orders by its batch, any other by its id.
+pub fn partition_on(day: Date, key: &str) -> String {
+    partition(&day.to_string(), key)
+}
+
 fn partition(day: &str, batch_id: &str) -> String {
     format!("{day}#{:02}", ids::bucket(batch_id, BUCKETS))
 }
@@ -203,6 +284,48 @@ mod tests {
             (entry.completed, entry.failed, entry.entry_id.as_str()),
             (1, 1, "im_x-000001-finalize-3")
         );
+    }
+
+    #[test]
+    fn a_change_says_one_thing_whenever_it_was_written() {
+        let read = |text: &str| -> Change { serde_json::from_str(text).expect("a change") };
+        let change = |more: &str| {
+            let text = format!(r#"{{"o":"O-1","c":"C","m":"USD","t":"5.00","l":[]{more}}}"#);
+            let change = read(&text);
+            let again = serde_json::to_string(&change).expect("json");
+            assert_eq!(read(&again), change);
+            // What it does not say costs no byte.
+            assert!(!again.contains("null"), "{again}");
+            change.outcome()
+        };
+        assert_eq!(change(""), Outcome::Completed);
+        let failed = Outcome::Failed(Reason::OutOfStock);
+        assert_eq!(change(r#","f":"out_of_stock""#), failed);
+        assert_eq!(change(r#","r":"re_1""#), Outcome::Refunded);
+        let done = |kind| Outcome::Done(kind);
+        let shipped = change(r#","s":{"k":"shipped","b":"ada"}"#);
+        assert_eq!(shipped, done(Kind::Shipped));
+        let cancelled = change(r#","s":{"k":"cancelled","b":"ada","w":"too late"}"#);
+        assert_eq!(cancelled, done(Kind::Cancelled));
+    }
+
+    #[test]
+    fn what_is_done_with_an_order_is_named_by_it() {
+        let at: Timestamp = "2026-03-01T23:30:00Z".parse().expect("an instant");
+        let zone = TimeZone::get("Europe/Berlin").expect("a bundled zone");
+        for kind in Kind::ALL {
+            let mut change = Change::new(&order(1, "O-1", "A", 1), None);
+            change.deed = Some(Deed {
+                kind,
+                requested_by: "ada".to_owned(),
+                reason: None,
+            });
+            let entry = Entry::done(kind, "im_x", change, at, &zone);
+            assert_eq!(entry.entry_id, kind.entry_id("O-1"));
+            let day = "2026-03-02".parse().expect("a day");
+            assert_eq!(entry.partition, partition_on(day, &entry.entry_id));
+            assert_eq!((entry.completed, entry.failed, entry.duplicates), (0, 0, 0));
+        }
     }
 
     #[test]

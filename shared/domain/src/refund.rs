@@ -157,7 +157,7 @@ pub enum Refusal {
     NotRefundable { left: Decimal },
     /// More units than are left of this product.
     TooManyUnits { sku: String, left: u64 },
-    /// Nothing was sold, or it was taken back as a whole.
+    /// Nothing was sold.
     NotSold(Status),
     /// Such a thing cannot be asked for.
     Invalid(String),
@@ -234,6 +234,28 @@ impl Account {
             refunded: self.refunded.checked_add(amount)?,
             returned: self.returned.clone(),
         })
+    }
+
+    /// All that can be refunded is on its way, and every unit came back: how an order stands when it is cancelled, with the
+    /// units of each line that come back by that. Nothing while a refund is on its way: should it fail, it would take back
+    /// what it had returned.
+    pub fn cancel(&self, ordered: &[Line]) -> Option<(Account, Vec<u32>)> {
+        if !self.refunding.is_zero() {
+            return None;
+        }
+        let gone = |at: usize| self.returned.get(at).copied().unwrap_or_default();
+        let left = ordered
+            .iter()
+            .enumerate()
+            .map(|(at, line)| line.quantity.checked_sub(gone(at)))
+            .collect::<Option<Vec<u32>>>()?;
+        let account = Account {
+            refundable: Decimal::ZERO,
+            refunding: self.refundable,
+            refunded: self.refunded,
+            returned: ordered.iter().map(|line| line.quantity).collect(),
+        };
+        Some((account, left))
     }
 
     /// What is wanted comes to this amount, and takes back these units.

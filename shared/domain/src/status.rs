@@ -85,6 +85,11 @@ impl Status {
             Status::Completed | Status::Shipped | Status::Delivered
         )
     }
+
+    /// Whether money may go back. The rest of a cancelled order is owed for as long as the gateway refuses to return it.
+    pub fn is_refundable(self) -> bool {
+        self.is_sold() || self == Status::Cancelled
+    }
 }
 
 impl Reason {
@@ -203,6 +208,8 @@ mod tests {
                 (open, sold),
                 "{status}"
             );
+            let owed = sold || status == Cancelled;
+            assert_eq!(status.is_refundable(), owed, "{status}");
         }
         assert_eq!(next(Some(Reserved), Event::Hold), Some(PaymentPending));
         assert_eq!(sources(Event::Hold), [Reserved]);
@@ -242,7 +249,9 @@ mod tests {
                 vec![Completed, Shipped, Delivered, Cancelled],
             ),
             (Event::Fail, vec![Failed]),
+            (Event::Ship, vec![Shipped, Delivered]),
             (Event::Deliver, vec![Delivered]),
+            (Event::Cancel, vec![Cancelled]),
         ];
         for (event, had) in cases {
             for status in Status::ALL {

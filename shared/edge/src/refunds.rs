@@ -6,8 +6,9 @@
 use domain::Fault;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::refunds::{Moved, RefundRequest, Requested};
-use store::{Engine, Store};
+use store::lifecycle::{Asked, Changed};
+use store::refunds::{Moved, RefundRecord, RefundRequest, Requested};
+use store::{Engine, Moment, Store};
 
 use crate::outbox::{Outgoing, SqsOutbox};
 
@@ -78,6 +79,34 @@ pub async fn retry<E: Engine>(
         send(refunds, &refund.refund_id).await?;
     }
     Ok(moved)
+}
+
+/// What became of a cancellation, and its refund as it is now: nothing where there was nothing to refund, or none was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cancelled {
+    pub changed: Changed,
+    pub refund: Option<RefundRecord>,
+}
+
+/// Cancels an order, and sends the refund of what was left of it on its way. A repetition sends it again while it is open.
+pub async fn cancel_order<E: Engine>(
+    store: &Store<E>,
+    refunds: &impl Refunds,
+    order_id: &str,
+    asked: &Asked<'_>,
+    moment: &Moment,
+) -> Result<Cancelled, Fault> {
+    let changed = store.cancel_order(order_id, asked, moment).await?;
+    let refund = match &changed {
+        Changed::Done(_) | Changed::Already(_) => store.refund_of_cancelled(order_id).await?,
+        Changed::NoSuchOrder | Changed::Refused(_) => None,
+    };
+    if let Some(refund) = &refund
+        && refund.status.is_open()
+    {
+        send(refunds, &refund.refund_id).await?;
+    }
+    Ok(Cancelled { changed, refund })
 }
 
 async fn send(refunds: &impl Refunds, refund_id: &str) -> Result<(), Fault> {

@@ -1,14 +1,18 @@
 //! The journal's entries as they are kept: the changes as one compact text, for an entry is billed by the kilobyte.
 
 use domain::Fault;
-use domain::journal::{Change, Entry, of_duplicates, partitions};
+use domain::journal::{Change, Entry, Kind, id_of_refund, of_duplicates, partition_on, partitions};
+use domain::refund::RefundStatus;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::engine::Engine;
 use crate::item::{item, record};
 use crate::ops::{Condition, Item, Key, Query, Value, Write, text};
+use crate::orders::OrderRecord;
+use crate::refunds::RefundRecord;
 use crate::retry::Store;
 use crate::schema::Table;
 
@@ -67,6 +71,13 @@ pub(crate) fn of_partition(partition: String) -> Query {
     Query::of(Table::Journal, None, partition)
 }
 
+/// The business day of an instant; and those beside it, where it may lie if the zone was changed since.
+fn days(at: Option<Timestamp>, zone: &TimeZone) -> impl Iterator<Item = Date> {
+    let day = at.map(|at| at.to_zoned(zone.clone()).date());
+    let days = day.map(|day| [Some(day), day.yesterday().ok(), day.tomorrow().ok()]);
+    days.into_iter().flatten().flatten()
+}
+
 impl<E: Engine> Store<E> {
     /// The keys of the entries of these days, partition and id, whose instant the caller wants; and of those that cannot
     /// be read. Entries of duplicate rows are of no day: all of them are looked at.
@@ -85,6 +96,54 @@ impl<E: Engine> Store<E> {
                 found.push((partition.clone(), id));
             }
         }
+        Ok(found)
+    }
+
+    /// The entries that tell of an order, of its refunds, and of what was done with it, the first one first. Each is looked
+    /// for under its key, and nothing is scanned: so one that cannot be read, or was written by a batch that was cut
+    /// otherwise than that which reserved the order, is not among them.
+    pub async fn entries_of(
+        &self,
+        order: &OrderRecord,
+        refunds: &[RefundRecord],
+        zone: &TimeZone,
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut found = Vec::new();
+        let batch_id = &order.batch_id;
+        for day in days(order.settled_at, zone) {
+            let query = Query {
+                // The sign after a hyphen is a full stop.
+                range: Some((format!("{batch_id}-"), format!("{batch_id}."))),
+                ..of_partition(partition_on(day, batch_id))
+            };
+            let entries = self.query_all(query).await?.into_iter();
+            let mut entries = entries.filter_map(|item| entry(item).ok());
+            let is_told = |change: &Change| change.order_id == order.order_id;
+            if let Some(entry) = entries.find(|entry| entry.changes.iter().any(is_told)) {
+                found.push(entry);
+                break;
+            }
+        }
+        let deeds = [
+            (Kind::Shipped, order.shipped_at),
+            (Kind::Delivered, order.delivered_at),
+            (Kind::Cancelled, order.cancelled_at),
+        ];
+        let deeds = deeds.map(|(kind, at)| (kind.entry_id(&order.order_id), at));
+        let completed = refunds
+            .iter()
+            .filter(|refund| refund.status == RefundStatus::Completed);
+        let completed = completed.map(|refund| (id_of_refund(&refund.refund_id), refund.ended_at));
+        for (entry_id, at) in deeds.into_iter().chain(completed) {
+            for day in days(at, zone) {
+                let partition = partition_on(day, &entry_id);
+                if let Some(Ok(entry)) = self.entry(&partition, &entry_id).await? {
+                    found.push(entry);
+                    break;
+                }
+            }
+        }
+        found.sort_by_key(|entry| entry.at);
         Ok(found)
     }
 

@@ -18,6 +18,7 @@ pub mod imports;
 mod instant;
 mod item;
 pub mod journal;
+pub mod lifecycle;
 pub mod lists;
 pub mod orders;
 pub mod page;
@@ -29,6 +30,7 @@ mod refunding;
 pub mod refunds;
 mod settlement;
 pub mod tallies;
+pub mod timeline;
 pub mod tokens;
 
 pub use any::AnyEngine;

@@ -61,6 +61,12 @@ pub struct OrderRecord {
     /// When it was completed, or when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
 }
 
 /// How the money of a late payment went back.
@@ -77,8 +83,15 @@ impl OrderRecord {
         self.late_payment.is_some() && self.given_back.is_none()
     }
 
+    pub fn origin(&self) -> Origin<'_> {
+        Origin {
+            import_id: &self.import_id,
+            row: self.row,
+        }
+    }
+
     pub fn is_from(&self, origin: Origin<'_>) -> bool {
-        self.import_id == origin.import_id && self.row == origin.row
+        self.origin() == origin
     }
 
     pub fn account(&self) -> Account {
@@ -232,6 +245,9 @@ fn born(
         created_at: now,
         paid_at: None,
         settled_at: failure.map(|_| now),
+        shipped_at: None,
+        delivered_at: None,
+        cancelled_at: None,
     };
     Ok(Write::Put {
         table: Table::Orders,
@@ -285,33 +301,58 @@ pub fn fail(
 pub(crate) fn account(
     found: &OrderRecord,
     account: &Account,
-    only_sold: bool,
+    only_refundable: bool,
 ) -> Result<Write, Fault> {
-    let mut conditions = attributes(&found.account())?
-        .into_iter()
-        .map(|(name, value)| match value {
-            Some(value) => Condition::Is(name, value),
-            None => Condition::Missing(name),
-        })
-        .collect::<Vec<_>>();
-    if only_sold {
-        let sold = Status::ALL.into_iter().filter(|status| status.is_sold());
+    let mut conditions = restated(&found.account())?;
+    if only_refundable {
+        let statuses = Status::ALL.into_iter();
+        let refundable = statuses.filter(|status| status.is_refundable());
         conditions.push(Condition::AnyOf(
             "status",
-            sold.map(|status| text(status.name())).collect(),
+            refundable.map(|status| text(status.name())).collect(),
         ));
     }
-    let changes = attributes(account)?
-        .into_iter()
-        .map(|(name, value)| match value {
-            Some(value) => Change::Set(name, value),
-            None => Change::Remove(name),
-        });
     Ok(Write::Update {
         key: Key::new(Table::Orders, &found.order_id),
-        changes: changes.collect(),
+        changes: changed(account)?,
         condition: Condition::All(conditions),
     })
+}
+
+/// Cancelled, all that was left of the order is on its way back.
+pub(crate) fn cancel(
+    found: &OrderRecord,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Write, Fault> {
+    let mut changes = changed(account)?;
+    changes.push(Change::Set("cancelled_at", text(now.to_string())));
+    let account = restated(&found.account())?;
+    moved_if(
+        found.origin(),
+        &found.order_id,
+        Event::Cancel,
+        changes,
+        account,
+    )
+}
+
+fn restated(account: &Account) -> Result<Vec<Condition>, Fault> {
+    let attributes = attributes(account)?.into_iter();
+    let conditions = attributes.map(|(name, value)| match value {
+        Some(value) => Condition::Is(name, value),
+        None => Condition::Missing(name),
+    });
+    Ok(conditions.collect())
+}
+
+fn changed(account: &Account) -> Result<Vec<Change>, Fault> {
+    let attributes = attributes(account)?.into_iter();
+    let changes = attributes.map(|(name, value)| match value {
+        Some(value) => Change::Set(name, value),
+        None => Change::Remove(name),
+    });
+    Ok(changes.collect())
 }
 
 type Attribute = (&'static str, Option<Value>);
@@ -341,13 +382,23 @@ pub(crate) fn moved(
     origin: Origin<'_>,
     order_id: &str,
     event: Event,
+    changes: Vec<Change>,
+) -> Result<Write, Fault> {
+    moved_if(origin, order_id, event, changes, Vec::new())
+}
+
+fn moved_if(
+    origin: Origin<'_>,
+    order_id: &str,
+    event: Event,
     mut changes: Vec<Change>,
+    more: Vec<Condition>,
 ) -> Result<Write, Fault> {
     let sources = sources(event);
     let target = sources.iter().find_map(|source| next(Some(*source), event));
     let target = target.ok_or_else(|| Fault::Corrupt(format!("{event:?} leads nowhere")))?;
     changes.push(Change::Set("status", text(target.name())));
-    let condition = Condition::All(vec![
+    let mut conditions = vec![
         Condition::AnyOf(
             "status",
             sources
@@ -357,11 +408,12 @@ pub(crate) fn moved(
         ),
         Condition::Is("import_id", text(origin.import_id)),
         Condition::Is("row", Value::N(origin.row.to_string())),
-    ]);
+    ];
+    conditions.extend(more);
     Ok(Write::Update {
         key: Key::new(Table::Orders, order_id),
         changes,
-        condition,
+        condition: Condition::All(conditions),
     })
 }
 

@@ -3,16 +3,13 @@
 use domain::Fault;
 use domain::limits::{REQUEST_KEY_BYTES, TEXT_BYTES};
 use domain::order::check_text;
-use domain::refund::{RefundStatus, Refusal, Wanted};
+use domain::refund::{Refusal, Wanted};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::engine::Engine;
 use crate::item::{item, record};
 use crate::ops::{Condition, Verdict, Write};
 use crate::orders::{self, OrderRecord};
-use crate::pending::shard;
-use crate::refunding::first_look;
 use crate::refunds::{RefundRecord, RefundRequest, Requested};
 use crate::retry::Store;
 use crate::schema::Table;
@@ -52,7 +49,7 @@ impl<E: Engine> Store<E> {
             if let Some(Verdict::Condition(Some(known))) = verdicts.first() {
                 return Ok(replayed(record(known.clone())?, &fingerprint));
             }
-            order = self.looked_again(found, &verdicts, &mut wait).await?;
+            order = self.looked_again(found, &verdicts, 1, &mut wait).await?;
         }
     }
 }
@@ -78,35 +75,18 @@ fn planned(
     order: &OrderRecord,
     now: Timestamp,
 ) -> Result<RefundRecord, Refusal> {
-    if !order.status.is_sold() {
+    if !order.status.is_refundable() {
         return Err(Refusal::NotSold(order.status));
     }
     let account = order.account();
     let (amount, lines) = account.plan(request.wanted, &order.lines, order.currency)?;
-    let refund_id = request.refund_id();
     Ok(RefundRecord {
-        open_shard: Some(shard(&refund_id)),
-        open_check: Some(first_look(now)),
-        refund_id,
-        order_id: order.order_id.clone(),
-        import_id: order.import_id.clone(),
-        customer_id: order.customer_id.clone(),
-        currency: order.currency,
-        amount,
         full: *request.wanted == Wanted::Full,
         lines,
         reason: request.reason.to_owned(),
         requested_by: request.requested_by.to_owned(),
         fingerprint: fingerprint.to_owned(),
-        status: RefundStatus::Pending,
-        attempts: 0,
-        failure: None,
-        reference: None,
-        created_at: now,
-        day: TimeZone::UTC.to_datetime(now).date(),
-        retried_at: None,
-        processing_at: None,
-        ended_at: None,
+        ..RefundRecord::pending(order, request.refund_id(), amount, now)
     })
 }
 

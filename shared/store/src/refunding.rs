@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::Fault;
 use domain::journal::{Change as JournalChange, Entry};
 use domain::refund::{Account, RefundEvent, RefundStatus, Refusal, next, sources};
+use domain::{Fault, Status};
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use crate::engine::Engine;
-use crate::item::record;
+use crate::item::{record, value};
 use crate::ops::{Change, Condition, Verdict, Write, number, text};
 use crate::orders::OrderRecord;
 use crate::pending::shard;
@@ -32,8 +32,8 @@ struct Step<'a> {
     condition: Condition,
     /// How the order stands after it. Nothing where it does not fit.
     account: &'a (dyn Fn(&OrderRecord) -> Option<Account> + Sync),
-    /// Only an order that is sold is refunded.
-    only_sold: bool,
+    /// Only an order that is refundable takes a new one.
+    only_refundable: bool,
     /// What else is written with it.
     more: Vec<Write>,
 }
@@ -95,7 +95,7 @@ impl<E: Engine> Store<E> {
             changes,
             condition: Condition::Always,
             account: &|order| order.account().settle(refund.amount),
-            only_sold: false,
+            only_refundable: false,
             more,
         };
         self.end(step, RefundStatus::Completed).await
@@ -116,7 +116,7 @@ impl<E: Engine> Store<E> {
             changes,
             condition: Condition::Is("attempts", number(refund.attempts)),
             account: &|order| order.account().give_back(refund.part()),
-            only_sold: false,
+            only_refundable: false,
             more: Vec::new(),
         };
         self.end(step, RefundStatus::Failed).await
@@ -133,7 +133,7 @@ impl<E: Engine> Store<E> {
             changes: ended(now),
             condition: Condition::Always,
             account: &|order| order.account().give_back(refund.part()),
-            only_sold: false,
+            only_refundable: false,
             more: Vec::new(),
         };
         self.end(step, RefundStatus::Cancelled).await
@@ -147,19 +147,29 @@ impl<E: Engine> Store<E> {
         if refund.status.is_open() {
             return Ok(Moved::Done(Box::new(refund)));
         }
-        let changes = vec![
+        let mut changes = vec![
             Change::Set("retried_at", text(now.to_string())),
             Change::Set("open_shard", text(shard(refund_id))),
             Change::Set("open_check", text(first_look(now).to_string())),
             Change::Remove("ended_at"),
         ];
+        let order = self.order(&refund.order_id).await?;
+        let cancelled = order.is_some_and(|order| order.status == Status::Cancelled);
+        // Its units came back when the order was cancelled, and stays so: what is left of it is money.
+        let part = match cancelled {
+            true => (refund.amount, &[][..]),
+            false => refund.part(),
+        };
+        if cancelled {
+            changes.push(Change::Remove("lines"));
+        }
         let step = Step {
             refund: &refund,
             event: RefundEvent::Retry,
             changes,
             condition: Condition::Is("attempts", number(refund.attempts)),
-            account: &|order| order.account().take(refund.part(), &order.lines),
-            only_sold: true,
+            account: &|order| order.account().take(part, &order.lines),
+            only_refundable: true,
             more: Vec::new(),
         };
         match self.take_step(&step).await? {
@@ -196,9 +206,8 @@ impl<E: Engine> Store<E> {
             let Some(found) = order else {
                 return Err(gone("order", &step.refund.order_id));
             };
-            let account =
-                (step.account)(&found).filter(|_| !step.only_sold || found.status.is_sold());
-            let Some(account) = account else {
+            let fits = !step.only_refundable || found.status.is_refundable();
+            let Some(account) = (step.account)(&found).filter(|_| fits) else {
                 let refund = self.refund(&step.refund.refund_id).await?;
                 let refund = refund.ok_or_else(|| gone("refund", &step.refund.refund_id))?;
                 if next(Some(refund.status), step.event).is_none() {
@@ -219,7 +228,7 @@ impl<E: Engine> Store<E> {
                     step.changes.clone(),
                     step.condition.clone(),
                 )?,
-                orders::account(&found, &account, step.only_sold)?,
+                orders::account(&found, &account, step.only_refundable)?,
             ];
             writes.extend(step.more.clone());
             let verdicts = match self.transact(&writes).await? {
@@ -233,31 +242,32 @@ impl<E: Engine> Store<E> {
                 Some(Verdict::Condition(None)) => {
                     return Err(gone("refund", &step.refund.refund_id));
                 }
-                _ => order = self.looked_again(&found, &verdicts, &mut wait).await?,
+                _ => order = self.looked_again(&found, &verdicts, 1, &mut wait).await?,
             }
         }
     }
 
-    /// After a refused transaction whose second write was the order's: the order as it is now, for somebody else moved it.
+    /// After a refused transaction in which the order's write stood `at`: the order as it is now, for somebody else moved it.
     pub(crate) async fn looked_again(
         &self,
         before: &OrderRecord,
         verdicts: &[Verdict],
+        at: usize,
         wait: &mut Wait,
     ) -> Result<Option<OrderRecord>, Fault> {
         let order_id = &before.order_id;
         let in_hand = |verdict: &Verdict| matches!(verdict, Verdict::Conflict | Verdict::Throttled);
-        let found = match verdicts.get(1) {
+        let found = match verdicts.get(at) {
             Some(Verdict::Condition(found)) => Some(found.clone()),
-            _ if verdicts.iter().take(2).any(in_hand) => None,
+            _ if verdicts.iter().take(at + 1).any(in_hand) => None,
             _ => {
                 return Err(Fault::Corrupt(format!(
-                    "the stock or the journal contradicts a refund of order {order_id}"
+                    "the stock or the journal contradicts what is to go back of order {order_id}"
                 )));
             }
         };
         wait.pause(Fault::Transient(format!(
-            "refunds of order {order_id} meet one another"
+            "order {order_id} is in somebody else's hand"
         )))
         .await?;
         match found {
@@ -279,7 +289,12 @@ fn moved(
     let target = target.ok_or_else(|| Fault::Corrupt(format!("{event:?} leads nowhere")))?;
     changes.push(Change::Set("status", text(target.name())));
     let sources = sources.iter().map(|status| text(status.name()));
-    let mut conditions = vec![Condition::AnyOf("status", sources.collect())];
+    // What comes back with it is in the account of its order, and must be what was read.
+    let lines = match refund.lines.is_empty() {
+        true => Condition::Missing("lines"),
+        false => Condition::Is("lines", value(&refund.lines)?),
+    };
+    let mut conditions = vec![Condition::AnyOf("status", sources.collect()), lines];
     conditions.extend((condition != Condition::Always).then_some(condition));
     Ok(Write::Update {
         key: key(&refund.refund_id),
@@ -323,6 +338,7 @@ fn told(refund: &RefundRecord) -> JournalChange {
         customer_id: refund.customer_id.clone(),
         failure: None,
         refund_id: Some(refund.refund_id.clone()),
+        deed: None,
         currency: refund.currency,
         total: refund.amount,
         lines: lines
@@ -333,7 +349,7 @@ fn told(refund: &RefundRecord) -> JournalChange {
 
 /// Why a refund that failed cannot be tried again.
 fn left_of(order: &OrderRecord) -> Refusal {
-    match order.status.is_sold() {
+    match order.status.is_refundable() {
         true => Refusal::NotRefundable {
             left: order.refundable,
         },

@@ -3,6 +3,7 @@
 use domain::refund::{Part, RefundStatus, Refusal, TakenBack, Wanted};
 use domain::{Currency, Fault, Money, ids};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Engine;
 use crate::item::{record, value};
 use crate::ops::{Change, Condition, Item, Key, Query, Write, text};
-use crate::pending::{attribute, instant};
+use crate::orders::OrderRecord;
+use crate::pending::{attribute, instant, shard};
+use crate::refunding::first_look;
 use crate::retry::Store;
 use crate::schema::{BY_ORDER, OPEN, Table};
 
@@ -59,6 +62,39 @@ pub struct RefundRecord {
 }
 
 impl RefundRecord {
+    /// A new one: of an amount, and of no lines.
+    pub(crate) fn pending(
+        order: &OrderRecord,
+        refund_id: String,
+        amount: Decimal,
+        now: Timestamp,
+    ) -> RefundRecord {
+        RefundRecord {
+            open_shard: Some(shard(&refund_id)),
+            open_check: Some(first_look(now)),
+            refund_id,
+            order_id: order.order_id.clone(),
+            import_id: order.import_id.clone(),
+            customer_id: order.customer_id.clone(),
+            currency: order.currency,
+            amount,
+            full: false,
+            lines: Vec::new(),
+            reason: String::new(),
+            requested_by: String::new(),
+            fingerprint: String::new(),
+            status: RefundStatus::Pending,
+            attempts: 0,
+            failure: None,
+            reference: None,
+            created_at: now,
+            day: TimeZone::UTC.to_datetime(now).date(),
+            retried_at: None,
+            processing_at: None,
+            ended_at: None,
+        }
+    }
+
     /// Since when it is on its way.
     pub fn open_since(&self) -> Timestamp {
         self.retried_at.unwrap_or(self.created_at)

@@ -10,6 +10,7 @@ use store::memory::MemoryEngine;
 use store::ops::{Item, Key, Value};
 use store::schema::Table;
 
+use super::afterwards;
 use super::ledger::{self, Money};
 use super::orders::{Catalog, OrderFile};
 
@@ -25,6 +26,7 @@ pub enum Promise {
     CompletedOrdersAreCharged,
     TheLedgerIsOurBooks,
     TheJournalIsTheOrders,
+    CancelledOrdersGoBack,
     NothingIsCorrupt,
     OrdersFailForAReason,
     AmountsAreThoseOfTheFile,
@@ -34,6 +36,9 @@ pub enum Promise {
 }
 
 pub type Violations = Vec<(Promise, String)>;
+
+/// What an order may be that was completed.
+pub const COMPLETED: [&str; 4] = ["COMPLETED", "SHIPPED", "DELIVERED", "CANCELLED"];
 
 /// Looks at every write in the moment in which it happens.
 pub struct Auditor {
@@ -85,6 +90,7 @@ impl Auditor {
         units(memory, &orders, files, catalog, &mut found);
         ledger::check(&orders, book, &mut found);
         journal(memory, &orders, &mut found);
+        afterwards::check(memory, &orders, &mut found);
         found
     }
 }
@@ -124,6 +130,9 @@ fn order(key: &Key, before: Option<&Item>, after: &Item, book: &Book, found: &mu
         ("PAYMENT_PENDING", "PAID"),
         ("PAYMENT_PENDING", "FAILED"),
         ("PAID", "COMPLETED"),
+        ("COMPLETED", "SHIPPED"),
+        ("SHIPPED", "DELIVERED"),
+        ("COMPLETED", "CANCELLED"),
     ];
     let allowed = match from.as_deref() {
         None => ["RESERVED", "FAILED"].contains(&to.as_str()),
@@ -153,7 +162,7 @@ fn order(key: &Key, before: Option<&Item>, after: &Item, book: &Book, found: &mu
         ));
     }
     let taken = Money::of(book, id).taken;
-    if ["PAID", "COMPLETED"].contains(&to.as_str())
+    if (to == "PAID" || COMPLETED.contains(&to.as_str()))
         && taken.is_zero()
         && !number_of(after, "total").is_zero()
     {
@@ -227,7 +236,8 @@ fn rows(
                             row.total
                         ));
                     }
-                    if !["COMPLETED", "FAILED"].contains(&text(order, "status").as_str()) {
+                    let status = text(order, "status");
+                    if status != "FAILED" && !COMPLETED.contains(&status.as_str()) {
                         lost(format!(
                             "row {} of {id}: {order_id} is {}",
                             row.number,
@@ -266,6 +276,7 @@ fn units(
     found: &mut Violations,
 ) {
     let mut sold: HashMap<&str, u64> = HashMap::new();
+    let back = afterwards::came_back(memory, orders);
     for file in files {
         for row in &file.rows {
             let order = row.order_id.as_ref().and_then(|id| orders.get(id));
@@ -273,8 +284,10 @@ fn units(
                 text(order, "import_id") == file.import_id
                     && number(order, "row") == Decimal::from(row.number)
             });
-            if its.is_some_and(|order| text(order, "status") == "COMPLETED") {
-                *sold.entry(&row.sku).or_default() += row.units;
+            let Some(order) = its else { continue };
+            if COMPLETED.contains(&text(order, "status").as_str()) {
+                let back = back.get(&text(order, "order_id")).copied();
+                *sold.entry(&row.sku).or_default() += row.units - back.unwrap_or_default();
             }
         }
     }
@@ -314,6 +327,9 @@ fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut V
                 .expect("a decimal");
             let failure = change["f"].as_str().unwrap_or_default().to_owned();
             let id = change["o"].as_str().expect("an order").to_owned();
+            if change["s"].is_object() {
+                continue;
+            }
             if change["r"].is_string() {
                 *refunded.entry(id).or_default() += total;
                 continue;
@@ -325,7 +341,9 @@ fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut V
     }
     for (id, order) in orders {
         let expected = match text(order, "status").as_str() {
-            "COMPLETED" => vec![(true, number_of(order, "total"), String::new())],
+            status if COMPLETED.contains(&status) => {
+                vec![(true, number_of(order, "total"), String::new())]
+            }
             "FAILED" => vec![(false, number_of(order, "total"), text(order, "failure"))],
             _ => Vec::new(),
         };

@@ -31,6 +31,8 @@ pub struct Plan {
     pub rebuilds: u8,
     /// So much of what was completed is given back.
     pub refunds: u8,
+    /// So many times somebody ships, delivers or cancels an order.
+    pub deeds: u8,
     /// Nothing goes wrong any more after this, and everything has to come to an end.
     pub trouble: Duration,
 }
@@ -60,6 +62,8 @@ pub struct Moods {
     /// Pending, and approved long after its time, whatever was voided.
     pub late: u16,
     pub refuses: u16,
+    /// Of the refunds: the bank says no, while there is trouble.
+    pub no_refund: u16,
     /// Does what it is asked, and the connection breaks.
     pub drops: u16,
     /// Of the charges: nothing comes of them while there is trouble.
@@ -107,7 +111,7 @@ impl Chance {
             abandoned: some(200),
             doubled: some(300),
         };
-        let gateway = Moods {
+        let mut gateway = Moods {
             declines: some(200),
             pending: some(300),
             late: some(100),
@@ -117,6 +121,7 @@ impl Chance {
             webhook_lost: some(300),
             webhook_twice: some(300),
             settles_after: Duration::from_secs(u64::from(some(1_000)) * 10),
+            ..Moods::default()
         };
         let hold_ms = Some(u64::from(some(40))).filter(|hold| *hold > 0);
         let most_received = 3 + u32::from(some(40));
@@ -130,6 +135,8 @@ impl Chance {
             given_up: some(300),
         };
         let refunds = (some(800) / 100) as u8;
+        let deeds = (some(1_600) / 100) as u8;
+        gateway.no_refund = some(300);
         let plan = Plan {
             store,
             hold_ms,
@@ -142,6 +149,7 @@ impl Chance {
             jumps,
             rebuilds,
             refunds,
+            deeds,
             trouble,
         };
         Chance {
@@ -163,6 +171,7 @@ impl Chance {
         self.plan.set(Plan {
             gateway: Moods {
                 refuses: 0,
+                no_refund: 0,
                 drops: 0,
                 cursed: 0,
                 webhook_lost: 0,

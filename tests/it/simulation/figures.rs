@@ -11,9 +11,12 @@ use store::memory::MemoryEngine;
 use store::ops::{Item, Key};
 use store::schema::Table;
 
-use super::auditor::{Promise, Violations, number, number_of, text};
+use super::auditor::{COMPLETED, Promise, Violations, number, number_of, text};
 use crate::support::plain::{self, Figures, Live};
 use crate::support::reading;
+
+/// Entries that settle no row.
+const LATER: [&str; 4] = ["/refund-", "/ship-", "/deliver-", "/cancel-"];
 
 #[derive(Default)]
 struct Seen {
@@ -122,7 +125,7 @@ impl Seen {
         }
     }
 
-    /// What is refunded later is no part of the import; and what is built beside the live books is not looked at.
+    /// What is refunded, shipped or cancelled later is no part of the import; and what is built beside the live books is not looked at.
     fn entered_before_the_end(&mut self, journal: &[Item]) {
         for (import, claimed, live) in std::mem::take(&mut self.ends) {
             let of_import = journal
@@ -130,7 +133,7 @@ impl Seen {
                 .filter(|entry| text(entry, "import_id") == import);
             let names: BTreeSet<String> = of_import
                 .map(|entry| format!("{}/{}", text(entry, "partition"), text(entry, "entry_id")))
-                .filter(|name| !name.contains("/refund-"))
+                .filter(|name| !LATER.iter().any(|verb| name.contains(verb)))
                 .collect();
             let late = self.claims[claimed..]
                 .iter()
@@ -153,7 +156,7 @@ fn sums(orders: &[Item], kept: &Figures) -> Vec<String> {
         let currency = text(order, "currency");
         let mut add = |name, more| *expected.entry((currency.clone(), name)).or_default() += more;
         add("refunds", number_of(order, "refunded"));
-        if text(order, "status") == "COMPLETED" {
+        if COMPLETED.contains(&text(order, "status").as_str()) {
             add("orders", Decimal::ONE);
             add("gross", number_of(order, "total"));
         }

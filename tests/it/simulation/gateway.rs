@@ -248,6 +248,13 @@ impl Gateway for SimGateway {
     async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, Fault> {
         let money: Money = refund.amount;
         let answer = self.request(|| {
+            let drawn = (ids::uniform(&format!("{}-{}", refund.key, self.seed)) % 1000) as u16;
+            if drawn < self.chance.plan().gateway.no_refund {
+                self.chance.count("refund refused", 1);
+                let message = "not today".to_owned();
+                let code = ProblemCode::NotRefundable;
+                return Err(Problem { code, message });
+            }
             self.book()
                 .refund(refund.key, refund.charge, money, self.now())
         });

@@ -7,7 +7,7 @@ use payments::contract::{ChargeStatus, Movement};
 use rust_decimal::Decimal;
 use store::ops::Item;
 
-use super::auditor::{Promise, Violations, number_of, text};
+use super::auditor::{COMPLETED, Promise, Violations, number_of, text};
 
 /// What the gateway did about a charge.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ pub fn check(orders: &BTreeMap<String, Item>, book: &Book, found: &mut Violation
                     found.push((Promise::TheLedgerIsOurBooks, format!("{id} failed, was captured {captures} times, and given back: {given_back}")));
                 }
             }
-            "COMPLETED" => {
+            status if COMPLETED.contains(&status) => {
                 let kept = total - number_of(order, "refunded");
                 if taken.is_zero() && !total.is_zero() {
                     found.push((

@@ -23,8 +23,8 @@ use super::invocation::invoke;
 use super::queue::{SimQueue, event};
 use super::sabotage::{Sabotage, Wired};
 use super::state_machine::{self, Tasks};
-use super::stream;
 use super::world::{GARBAGE, World};
+use super::{refunds, stream};
 
 /// How long the terms let a payment be pending.
 const TIME_LIMIT: SignedDuration = SignedDuration::from_mins(10);
@@ -75,6 +75,13 @@ pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
             10,
             stream::LIMIT,
             stream::entries,
+        )));
+        tasks.push(spawn_local(poll(
+            world.clone(),
+            world.refunds.clone(),
+            10,
+            seconds(20),
+            refund,
         )));
     }
     tasks
@@ -156,12 +163,35 @@ async fn bury(
     bury::handle(&world.store(), event, at).await
 }
 
+async fn refund(
+    world: Rc<World>,
+    event: SqsEvent,
+    at: Invocation,
+) -> Result<SqsBatchResponse, Fault> {
+    let wired = Wired {
+        gateway: &world.gateway,
+        sabotage: world.sabotage,
+        draw: at.draw,
+    };
+    let ports = refund::Ports {
+        store: &world.store(),
+        gateway: &Patient(wired),
+        queue: &*world.refunds,
+        zone: &world.calendar.zone,
+    };
+    refund::handle(&ports, event, at).await
+}
+
 async fn expiries(world: Rc<World>) {
     while world.sabotage != Some(Sabotage::NeverExpires) {
         tokio::time::sleep(Duration::from_secs(60)).await;
         // One that fails is not repeated.
         let _sent = invoke(&world, Duration::from_secs(50), |world, at| async move {
             expire::handle(&world.store(), &*world.batches, at).await
+        })
+        .await;
+        let _sent = invoke(&world, Duration::from_secs(50), |world, at| async move {
+            expire::refunds::send_again(&world.store(), &*world.refunds, at).await
         })
         .await;
     }
@@ -171,6 +201,7 @@ async fn expiries(world: Rc<World>) {
 async fn operator(world: Rc<World>) {
     loop {
         tokio::time::sleep(Duration::from_secs(200)).await;
+        refunds::look_after(&world).await;
         for queue in world.queues().map(|queue| queue.name) {
             let Ok(failures) = world.store().failures_of(queue).await else {
                 continue;

@@ -3,8 +3,10 @@
 //!
 //! A seed decides everything, so that a run can be repeated: each failure prints the command that does.
 
+mod afterwards;
 mod auditor;
 mod chance;
+mod deeds;
 mod figures;
 mod files;
 mod gateway;
@@ -94,6 +96,7 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         let units: u64 = memory.write_units().values().sum();
         let requests: u64 = world.chance.counts().values().sum();
         let mut counts = world.chance.counts();
+        afterwards::count(&memory, &mut counts);
         *counts.entry("orders").or_default() +=
             memory.items(store::schema::Table::Orders).len() as u64;
         Run {
@@ -159,6 +162,14 @@ fn no_seed_breaks_a_promise() {
         "entry handed to the queue",
         "figures built anew in peace",
         "refunded",
+        "restocked",
+        "shipped",
+        "delivered",
+        "cancelled",
+        "deed refused",
+        "deed done twice",
+        "refunded, and cancelled",
+        "refunded after it was refused",
     ] {
         assert!(
             counts.get(what).is_some_and(|times| *times > 0),

@@ -10,6 +10,7 @@ use domain::{Batch, Fault};
 use edge::aside;
 use edge::batches::Batches;
 use edge::messages::{Hold, Queue};
+use edge::refunds::{RefundMessage, Refunds};
 use edge::resend::{NotSent, Resent};
 use tokio::time::Instant;
 
@@ -289,6 +290,14 @@ impl SimQueue {
             }
         }
         Ok(())
+    }
+}
+
+impl Refunds for SimQueue {
+    async fn send(&self, refunds: Vec<RefundMessage>) -> Result<(), Fault> {
+        let bodies = refunds.iter().map(serde_json::to_string);
+        let bodies = bodies.map(|body| body.expect("json"));
+        self.send_all(bodies.collect()).await
     }
 }
 

@@ -4,17 +4,15 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::Fault;
 use domain::refund::{Wanted, WantedLine};
-use payments::{Gateway, Refund, Refunded};
+use edge::refunds;
 use rust_decimal::Decimal;
-use store::Moment;
 use store::ops::Item;
 use store::orders::OrderRecord;
-use store::refunds::{RefundRequest, Requested};
+use store::refunds::RefundRequest;
 use store::schema::Table;
 
-use super::auditor::text;
+use super::auditor::{COMPLETED, text};
 use super::world::World;
 
 /// Between two attempts.
@@ -38,7 +36,7 @@ pub async fn run(world: Rc<World>) {
 fn completed(world: &World) -> Option<String> {
     let orders = world.engine.memory.items(Table::Orders).into_iter();
     let orders: Vec<Item> = orders
-        .filter(|order| text(order, "status") == "COMPLETED")
+        .filter(|order| COMPLETED.contains(&text(order, "status").as_str()))
         .filter(|order| text(order, "refundable").parse() != Ok(Decimal::ZERO))
         .collect();
     let drawn = world.chance.below(orders.len() as u64) as usize;
@@ -54,7 +52,7 @@ async fn read(world: &World, id: &str) -> OrderRecord {
     }
 }
 
-/// As the function does it, and until it has ended: whoever is refused by the gateway keeps what was paid.
+/// Until there is an answer.
 async fn refund(world: &World, key: &str, order: &OrderRecord) {
     let wanted = wanted(world, order);
     let request = RefundRequest {
@@ -65,15 +63,13 @@ async fn refund(world: &World, key: &str, order: &OrderRecord) {
         requested_by: "simulation",
     };
     loop {
-        match world.store().request_refund(&request, world.now()).await {
-            Ok(Requested::New(_) | Requested::Replayed(_)) => break,
-            // Others took what was left.
+        let store = world.store();
+        let asked = refunds::request(&store, &*world.refunds, &request, world.now());
+        match asked.await {
+            // On its way; or others took what was left.
             Ok(_) => return,
             Err(_) => tokio::time::sleep(WAIT).await,
         }
-    }
-    while ended(world, &request.refund_id()).await.is_err() {
-        tokio::time::sleep(WAIT).await;
     }
 }
 
@@ -91,36 +87,32 @@ fn wanted(world: &World, order: &OrderRecord) -> Wanted {
             Wanted::Lines(vec![WantedLine {
                 sku: line.sku.clone(),
                 quantity: 1 + world.chance.below(u64::from(line.quantity)) as u32,
-                restock: false,
+                restock: world.chance.half(),
             }])
         }
     }
 }
 
-async fn ended(world: &World, id: &str) -> Result<(), Fault> {
-    let store = world.store();
-    let found = store.begin_refund(id, world.now()).await?;
-    let found = found.expect("a refund that is on record");
-    if !found.status.is_open() {
-        return Ok(());
-    }
-    let asked = Refund {
-        key: id,
-        charge: &found.order_id,
-        amount: found.money()?,
-    };
-    match world.gateway.refund(&asked).await? {
-        Refunded::Done { refund } => {
-            let moment = Moment {
-                now: world.now(),
-                zone: world.calendar.zone.clone(),
-            };
-            store.complete_refund(&found, &refund, &moment).await?;
-            world.chance.count("refunded", 1);
+/// Somebody looks after those that the gateway refused: tries them again, or asks for whatever is left of their orders.
+pub async fn look_after(world: &World) {
+    for refund in world.engine.memory.items(Table::Refunds) {
+        if text(&refund, "status") != "FAILED" {
+            continue;
         }
-        Refunded::Refused { why } => {
-            store.fail_refund(&found, &why, world.now()).await?;
+        let (store, now) = (world.store(), world.now());
+        if world.chance.half() {
+            let id = text(&refund, "refund_id");
+            // What has no answer is tried again next time.
+            let _moved = refunds::retry(&store, &*world.refunds, &id, now).await;
+            continue;
         }
+        let request = RefundRequest {
+            key: &format!("rest-{}", world.chance.draw()),
+            order_id: &text(&refund, "order_id"),
+            wanted: &Wanted::Full,
+            reason: "as drawn",
+            requested_by: "simulation",
+        };
+        let _requested = refunds::request(&store, &*world.refunds, &request, now).await;
     }
-    Ok(())
 }

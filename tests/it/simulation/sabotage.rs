@@ -55,10 +55,16 @@ pub enum Sabotage {
     EntersSome,
     /// An import that is over does not say so.
     NeverSaysTheEnd,
+    /// What comes back of a cancelled order is not in stock again.
+    CancelsWithoutStock,
+    /// A cancelled order does not say that its units came back.
+    CancelsWithoutUnits,
+    /// What is left of a cancelled order is said to be on its way, and is not.
+    CancelsWithoutRefund,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 19] = [
+    pub const ALL: [Sabotage; 22] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -78,6 +84,9 @@ impl Sabotage {
         Sabotage::SwapsUnread,
         Sabotage::EntersSome,
         Sabotage::NeverSaysTheEnd,
+        Sabotage::CancelsWithoutStock,
+        Sabotage::CancelsWithoutUnits,
+        Sabotage::CancelsWithoutRefund,
     ];
 
     /// The promise that is broken first of all.
@@ -88,13 +97,14 @@ impl Sabotage {
             Sabotage::TakesSilenceForNo | Sabotage::CatchesFaults => {
                 Promise::FailedOrdersAreNotCharged
             }
-            Sabotage::TakesSilenceForYes | Sabotage::VoidsApprovals => {
-                Promise::CompletedOrdersAreCharged
+            Sabotage::TakesSilenceForYes => Promise::CompletedOrdersAreCharged,
+            Sabotage::SellsWithoutReserve | Sabotage::CancelsWithoutStock => Promise::StockAddsUp,
+            Sabotage::CancelsWithoutUnits | Sabotage::CancelsWithoutRefund => {
+                Promise::CancelledOrdersGoBack
             }
-            Sabotage::SellsWithoutReserve => Promise::StockAddsUp,
             Sabotage::ForgetsConditions => Promise::StatusesFollowTheGraph,
             Sabotage::SkipsTheJournal => Promise::TheJournalIsTheOrders,
-            Sabotage::KeepsLatePayments => Promise::TheLedgerIsOurBooks,
+            Sabotage::KeepsLatePayments | Sabotage::VoidsApprovals => Promise::TheLedgerIsOurBooks,
             Sabotage::NeverExpires => Promise::EverythingEnds,
             Sabotage::OverwritesOrders => Promise::OrdersKeepTheirRow,
             Sabotage::DropsEntries
@@ -127,7 +137,16 @@ impl SimEngine {
     }
 
     fn broken(&self, writes: &[Write]) -> Vec<Write> {
+        let cancels = writes.iter().any(cancels_an_order);
         let kept = writes.iter().filter(|write| {
+            let left_out = match self.sabotage {
+                Some(Sabotage::CancelsWithoutStock) => Some(Table::Products),
+                Some(Sabotage::CancelsWithoutRefund) => Some(Table::Refunds),
+                _ => None,
+            };
+            if cancels && Some(table(write)) == left_out {
+                return false;
+            }
             let journal = matches!(
                 write,
                 Write::Put {
@@ -171,6 +190,21 @@ impl SimEngine {
                     key,
                     changes,
                     condition: Condition::Always,
+                }
+            }
+            (
+                Some(Sabotage::CancelsWithoutUnits),
+                Write::Update {
+                    key,
+                    mut changes,
+                    condition,
+                },
+            ) if changes.iter().any(is_cancelled) => {
+                changes.retain(|change| !matches!(change, Change::Set("returned", _)));
+                Write::Update {
+                    key,
+                    changes,
+                    condition,
                 }
             }
             (
@@ -246,6 +280,21 @@ fn is_of_books(item: &Item) -> bool {
 fn is_claim(write: &Write) -> bool {
     matches!(write, Write::Put { table: Table::Tallies, item, .. }
         if matches!(item.get("pk"), Some(Value::S(partition)) if partition.contains("#claim#")))
+}
+
+fn table(write: &Write) -> Table {
+    match write {
+        Write::Put { table, .. } => *table,
+        Write::Update { key, .. } | Write::Delete { key, .. } => key.table,
+    }
+}
+
+fn is_cancelled(change: &Change) -> bool {
+    matches!(change, Change::Set("cancelled_at", _))
+}
+
+fn cancels_an_order(write: &Write) -> bool {
+    matches!(write, Write::Update { changes, .. } if changes.iter().any(is_cancelled))
 }
 
 /// An update, of what only adds.

@@ -21,7 +21,7 @@ use super::orders::{self, Catalog, OrderFile};
 use super::queue::SimQueue;
 use super::sabotage::{Sabotage, SimEngine};
 use super::stream::{self, Stream};
-use super::{rebuilds, refunds};
+use super::{deeds, rebuilds, refunds};
 use crate::support::calendar::Calendar;
 
 /// A message that nobody can read.
@@ -42,9 +42,11 @@ pub struct World {
     pub catalogs: Rc<SimQueue>,
     /// Entries of the journal that are to be entered in the figures once more.
     pub entries: Rc<SimQueue>,
+    /// Refunds that are on record.
+    pub refunds: Rc<SimQueue>,
     pub stream: Stream,
     /// Where each of them puts messages aside.
-    pub dead: [Rc<SimQueue>; 4],
+    pub dead: [Rc<SimQueue>; 5],
     pub catalog: Catalog,
     pub files: Vec<OrderFile>,
     pub bucket: SimFiles,
@@ -77,6 +79,7 @@ impl World {
             dead("imports-dead"),
             dead("catalogs-dead"),
             dead("entries-dead"),
+            dead("refunds-dead"),
         ];
         let aside = |at: usize| Some(dead[at].clone());
         let mut saga = definition.clone();
@@ -96,6 +99,7 @@ impl World {
             imports: Rc::new(queue("imports", 300, aside(1))),
             catalogs: Rc::new(queue("catalogs", 300, aside(2))),
             entries: Rc::new(queue("entries", 360, aside(3))),
+            refunds: Rc::new(queue("refunds", 120, aside(4))),
             stream,
             dead,
             bucket: SimFiles::new(chance.clone()),
@@ -130,6 +134,9 @@ impl World {
         tasks.push(tokio::task::spawn_local(self.clone().uploads()));
         tasks.push(tokio::task::spawn_local(rebuilds::run(self.clone())));
         tasks.push(tokio::task::spawn_local(refunds::run(self.clone())));
+        for _ in 0..2 {
+            tasks.push(tokio::task::spawn_local(deeds::run(self.clone())));
+        }
         let outages = tokio::task::spawn_local(self.clone().outages());
         let trouble = self.chance.plan().trouble;
         tokio::time::sleep(trouble).await;
@@ -165,8 +172,16 @@ impl World {
         }
     }
 
-    pub fn queues(&self) -> [&Rc<SimQueue>; 4] {
-        [&self.batches, &self.imports, &self.catalogs, &self.entries]
+    pub fn queues(&self) -> [&Rc<SimQueue>; 5] {
+        let World {
+            batches,
+            imports,
+            catalogs,
+            entries,
+            refunds,
+            ..
+        } = self;
+        [batches, imports, catalogs, entries, refunds]
     }
 
     fn is_at_rest(&self) -> bool {
@@ -189,6 +204,7 @@ impl World {
                 &["RESERVED", "PAYMENT_PENDING", "PAID"],
                 "status",
             )
+            && !open(Table::Refunds, &["PENDING", "PROCESSING"], "status")
             && !open(Table::Failures, &["OPEN", "RETRYING"], "state")
     }
 
@@ -206,6 +222,7 @@ impl World {
             if self.chance.below(4) == 0 {
                 self.batches.push(GARBAGE.to_owned());
                 self.entries.push(GARBAGE.to_owned());
+                self.refunds.push(GARBAGE.to_owned());
             }
             let arrival = self
                 .bucket

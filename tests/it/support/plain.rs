@@ -61,6 +61,14 @@ impl Sums {
         if let Some(reason) = change["f"].as_str() {
             return self.add(hourly(&format!("failed_{reason}")), Decimal::ONE);
         }
+        let deed = change["s"]["k"].as_str();
+        if let Some("shipped" | "delivered") = deed {
+            return;
+        }
+        if deed == Some("cancelled") {
+            // Units come back at once, and money by a refund.
+            return self.lines(change, day, &currency, true, None);
+        }
         let refund = change["r"].is_string();
         let customer = change["c"].as_str().expect("a customer").to_owned();
         let sign = if refund { -Decimal::ONE } else { Decimal::ONE };
@@ -81,20 +89,34 @@ impl Sums {
             let name = (book.to_owned(), currency.clone(), customer.clone());
             self.customers.insert(name);
         }
+        let sold = (!refund).then(|| hourly("units"));
+        self.lines(change, day, &currency, refund, sold);
+    }
+
+    /// Products by what of them was sold, or came back; and all that was sold, under that name.
+    fn lines(
+        &mut self,
+        change: &Json,
+        day: &str,
+        currency: &str,
+        back: bool,
+        sold: Option<String>,
+    ) {
+        let sign = if back { -Decimal::ONE } else { Decimal::ONE };
         let mut met = BTreeSet::new();
         for line in change["l"].as_array().expect("lines") {
             let sku = line[0].as_str().expect("a product").to_owned();
-            let new = met.insert(sku.clone()) && !refund;
+            let new = met.insert(sku.clone()) && !back;
             let units = Decimal::from(line[1].as_u64().expect("units"));
-            if !refund {
-                self.add(hourly("units"), units);
+            if let Some(sold) = &sold {
+                self.add(sold.clone(), units);
             }
             for book in [day, "all"] {
                 let of = format!("{book}/product/{currency}/{sku}");
                 self.add(format!("{of}/amount"), sign * units * amount(&line[2]));
                 self.add(format!("{of}/units"), sign * units);
                 self.add(format!("{of}/orders"), u8::from(new).into());
-                let name = (book.to_owned(), currency.clone(), sku.clone());
+                let name = (book.to_owned(), currency.to_owned(), sku.clone());
                 self.products.insert(name);
             }
         }

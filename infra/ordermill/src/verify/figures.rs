@@ -1,7 +1,7 @@
 //! Whether days, boards, ranks and imports say what the journal adds up to; and, read from elsewhere, what the orders do.
 
 use domain::Status;
-use domain::journal::{Change, Outcome};
+use domain::journal::{Change, Kind, Outcome};
 use domain::tally::{Book, Effects, Hour, Score, Subject};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -170,6 +170,8 @@ fn by_journal_of(books: &Books, zone: &TimeZone, wrong: &mut Vec<String>) -> Num
                 Outcome::Completed => recount.completed(&sale),
                 Outcome::Failed(reason) => recount.failed(&sale, reason),
                 Outcome::Refunded => recount.refunded(&sale),
+                Outcome::Done(Kind::Cancelled) => recount.cancelled(&sale),
+                Outcome::Done(Kind::Shipped | Kind::Delivered) => {}
             }
         }
         let rows = [
@@ -187,19 +189,17 @@ fn by_journal_of(books: &Books, zone: &TimeZone, wrong: &mut Vec<String>) -> Num
 /// From the orders, as they stand. Of refunds and duplicates there is no other record than the journal.
 fn by_orders_of(books: &Books, zone: &TimeZone) -> Numbers {
     let mut recount = Recount::default();
+    let refunds = books.refunds_by_order();
     for order in books.orders.values() {
-        let Some(when) = order.settled_at.and_then(|at| when(at, zone)) else {
+        let Some(settled) = order.settled_at.and_then(|at| when(at, zone)) else {
             continue;
         };
-        let sale = Sale {
-            when,
-            customer: Subject {
-                currency: order.currency,
-                id: order.customer_id.clone(),
-            },
-            total: order.total,
-            lines: lines(order),
-        };
+        let sale = sale_of(order, settled, |_| 0);
+        if let Some(cancelled) = order.cancelled_at.and_then(|at| when(at, zone)) {
+            let refunds = refunds.get(order.order_id.as_str());
+            let came_back = |line| refunds.map_or(0, |refunds| refunds.returned(line));
+            recount.cancelled(&sale_of(order, cancelled, came_back));
+        }
         match (order.status, order.failure) {
             (Status::Failed, Some(reason)) => {
                 recount.failed(&sale, reason);
@@ -239,11 +239,23 @@ fn refund_or_sale(change: &Change, when: When) -> Sale<'_> {
     }
 }
 
-fn lines(order: &OrderRecord) -> Vec<(&str, u32, Decimal)> {
-    let lines = order.lines.iter();
-    lines
-        .map(|line| (line.sku.as_str(), line.quantity, line.unit_price))
-        .collect()
+/// All that was ordered, but for what had come back of a line.
+fn sale_of(order: &OrderRecord, when: When, came_back: impl Fn(usize) -> u64) -> Sale<'_> {
+    let lines = order.lines.iter().enumerate();
+    let lines = lines.map(|(at, line)| {
+        let back = u32::try_from(came_back(at)).unwrap_or(u32::MAX);
+        let left = line.quantity.saturating_sub(back);
+        (line.sku.as_str(), left, line.unit_price)
+    });
+    Sale {
+        when,
+        customer: Subject {
+            currency: order.currency,
+            id: order.customer_id.clone(),
+        },
+        total: order.total,
+        lines: lines.collect(),
+    }
 }
 
 /// As a clock on the wall counts hours, and not as the figures do.

@@ -8,12 +8,11 @@ use rust_decimal::Decimal;
 use store::orders::OrderRecord;
 use store::products::ProductRecord;
 
-use super::refunds::OfOrder;
 use super::{Books, Check};
 
 impl Books {
     /// Stocked = available + reserved + sold, and the orders hold just what is reserved and sold, but for what came back and
-    /// can be sold again.
+    /// can be sold again. Of a cancelled order nothing is sold but what had come back before, and cannot be.
     pub(super) fn stock(&self) -> Check {
         let mut held: HashMap<&str, (u64, u64)> = HashMap::new();
         for order in self.orders.values() {
@@ -28,11 +27,20 @@ impl Books {
         }
         let completed = self.refunds.values();
         let completed = completed.filter(|one| one.status == RefundStatus::Completed);
-        let lines = completed.flat_map(|refund| &refund.lines);
-        for line in lines.filter(|line| line.restock) {
+        let lines = completed.flat_map(|refund| {
+            let order = self.orders.get(&refund.order_id);
+            let cancelled = order.is_some_and(|order| order.status == Status::Cancelled);
+            refund.lines.iter().map(move |line| (cancelled, line))
+        });
+        for (cancelled, line) in lines {
             // More than was bought shows below, as a sum that is not the product's.
             let (_, sold) = held.entry(&line.sku).or_default();
-            *sold = sold.saturating_sub(u64::from(line.quantity));
+            let units = u64::from(line.quantity);
+            match (cancelled, line.restock) {
+                (true, false) => *sold += units,
+                (false, true) => *sold = sold.saturating_sub(units),
+                (true, true) | (false, false) => {}
+            }
         }
         let mut check = Check::new("stock");
         for product in self.products.values() {
@@ -70,10 +78,7 @@ impl Books {
     /// Each order agrees with itself: what was paid is refunded or refundable, and what failed says why.
     pub(super) fn orders(&self) -> Check {
         let mut check = Check::new("orders");
-        let mut refunds: HashMap<&str, OfOrder> = HashMap::new();
-        for refund in self.refunds.values() {
-            refunds.entry(&refund.order_id).or_default().add(refund);
-        }
+        let mut refunds = self.refunds_by_order();
         for order in self.orders.values() {
             let OrderRecord {
                 order_id,

@@ -65,6 +65,11 @@ impl Recount {
         self.moved(sale, Decimal::NEGATIVE_ONE);
     }
 
+    /// Units come back; the money does not, yet.
+    pub fn cancelled(&mut self, sale: &Sale<'_>) {
+        self.units_moved(sale, Decimal::NEGATIVE_ONE);
+    }
+
     pub fn failed(&mut self, sale: &Sale<'_>, reason: Reason) {
         self.hour(sale, &format!("failed_{}", reason.name()), Decimal::ONE);
     }
@@ -111,6 +116,13 @@ impl Recount {
                 format!("{}: amount", customer(&book, &sale.customer)),
                 sale.total * sign,
             );
+        }
+        *self.spent.entry(sale.customer.clone()).or_default() += sale.total * sign;
+        self.units_moved(sale, sign);
+    }
+
+    fn units_moved(&mut self, sale: &Sale<'_>, sign: Decimal) {
+        for book in books(sale) {
             for (sku, units, price) in &sale.lines {
                 let product = Subject {
                     currency: sale.customer.currency,
@@ -122,7 +134,6 @@ impl Recount {
                 self.add(format!("{product}: amount"), units * price);
             }
         }
-        *self.spent.entry(sale.customer.clone()).or_default() += sale.total * sign;
     }
 
     fn hour(&mut self, sale: &Sale<'_>, what: &str, by: Decimal) {

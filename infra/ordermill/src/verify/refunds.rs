@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::Status;
 use domain::journal::{Change, Outcome};
 use domain::refund::RefundStatus;
 use rust_decimal::Decimal;
@@ -31,23 +32,43 @@ impl OfOrder {
         }
     }
 
-    /// Whether the order says the same, and no line came back that was not ordered.
+    /// Whether the order says the same, and no line came back that was not ordered. All of a cancelled one came back.
     pub fn explain(&self, order: &OrderRecord) -> bool {
-        let returned = order.returned.iter().map(|units| u64::from(*units));
-        let returned: BTreeMap<usize, u64> = returned
-            .enumerate()
-            .filter(|(_, units)| *units > 0)
-            .collect();
-        let ordered = |line: &usize| order.lines.get(*line).map_or(0, |line| line.quantity);
+        let ordered = order.lines.iter().map(|line| line.quantity);
+        let returned = match order.status {
+            Status::Cancelled => by_line(ordered.clone()),
+            _ => self.returned.clone(),
+        };
+        let ordered = by_line(ordered);
+        let ordered = |line| ordered.get(line).copied().unwrap_or_default();
         let mut lines = self.returned.iter();
         self.refunding == order.refunding
             && self.refunded == order.refunded
-            && self.returned == returned
-            && lines.all(|(line, units)| *units <= u64::from(ordered(line)))
+            && returned == by_line(order.returned.iter().copied())
+            && lines.all(|(line, units)| *units <= ordered(line))
+    }
+
+    /// Units of a line that came back by refunds.
+    pub fn returned(&self, line: usize) -> u64 {
+        self.returned.get(&line).copied().unwrap_or_default()
     }
 }
 
+fn by_line(units: impl Iterator<Item = u32>) -> BTreeMap<usize, u64> {
+    let units = units.map(u64::from).enumerate();
+    units.filter(|(_, units)| *units > 0).collect()
+}
+
 impl Books {
+    /// What the refunds of each order come to.
+    pub(super) fn refunds_by_order(&self) -> HashMap<&str, OfOrder> {
+        let mut refunds: HashMap<&str, OfOrder> = HashMap::new();
+        for refund in self.refunds.values() {
+            refunds.entry(&refund.order_id).or_default().add(refund);
+        }
+        refunds
+    }
+
     pub(super) fn refunds(&self) -> Check {
         let mut check = Check::new("refunds");
         let changes = self.entries.iter().flat_map(|entry| &entry.changes);

@@ -166,3 +166,32 @@ fn an_order_is_paid_until_all_of_it_went_back() {
         PaymentStatus::Paid
     );
 }
+
+#[test]
+fn a_cancelled_order_gives_back_what_had_not_come_back() {
+    let account = |refundable, refunding, refunded, returned: &[u32]| Account {
+        refundable: cents(refundable),
+        refunding: cents(refunding),
+        refunded: cents(refunded),
+        returned: returned.to_vec(),
+    };
+    for (before, expected) in [
+        (
+            account(4900, 0, 0, &[]),
+            Some((account(0, 4900, 0, &[2, 1, 3]), vec![2, 1, 3])),
+        ),
+        (
+            account(3400, 0, 1500, &[1, 1, 0]),
+            Some((account(0, 3400, 1500, &[2, 1, 3]), vec![1, 0, 3])),
+        ),
+        (
+            account(0, 0, 4900, &[2, 1, 3]),
+            Some((account(0, 0, 4900, &[2, 1, 3]), vec![0, 0, 0])),
+        ),
+        (account(4800, 100, 0, &[]), None),
+        // More came back than was ordered.
+        (account(4900, 0, 0, &[0, 2, 0]), None),
+    ] {
+        assert_eq!(before.cancel(&ordered()), expected, "{before:?}");
+    }
+}

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use crate::fault::Fault;
-use crate::journal::{Change, Entry, Outcome};
+use crate::journal::{Change, Entry, Kind, Outcome};
 use crate::money::{Currency, Money};
 use crate::tally::figures::{Figures, add_amount, add_count, too_large};
 use crate::tally::hour::Hour;
@@ -100,6 +100,12 @@ impl Effects {
                 self.sell(change, true)?;
                 Some((minus(total), 0))
             }
+            // Its money goes back by a refund, which has an entry of its own.
+            Outcome::Done(Kind::Cancelled) => {
+                self.sell(change, true)?;
+                None
+            }
+            Outcome::Done(Kind::Shipped | Kind::Delivered) => None,
         };
         if let Some((amount, orders)) = customer {
             let customer = Subject {
@@ -184,6 +190,7 @@ impl Settled {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::journal::Deed;
     use crate::order::tests::order;
     use crate::status::Reason;
 
@@ -269,6 +276,28 @@ pub(crate) mod tests {
         let product = &effects.products[&subject("A")];
         assert_eq!((product.units, product.orders), (-1, 0));
         assert!(effects.settled.is_nothing());
+    }
+
+    #[test]
+    fn what_is_done_with_an_order_moves_no_money() {
+        let mut change = entry("b", &[("C-1", "A", 3, None)]).changes.remove(0);
+        let at = "2026-03-02T12:00:00Z".parse().expect("an instant");
+        for kind in Kind::ALL {
+            change.deed = Some(Deed {
+                kind,
+                requested_by: "ada".to_owned(),
+                reason: None,
+            });
+            let entry = Entry::done(kind, "im_x", change.clone(), at, &TimeZone::UTC);
+            let effects = Effects::of(&entry, &TimeZone::UTC).expect("effects");
+            assert!(effects.figures.values().all(Figures::is_nothing));
+            assert!(effects.customers.is_empty() && effects.settled.is_nothing());
+            // The units of one that is cancelled are not sold any more.
+            let back = effects.products.get(&subject("A"));
+            let back = back.map(|product| (product.units, product.orders));
+            let expected = (kind == Kind::Cancelled).then_some((-3, 0));
+            assert_eq!(back, expected, "{kind:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,7 @@
+//! Orders after they were completed, over the memory engine: shipped, delivered, cancelled, and their whole story.
+
+mod cancel;
+mod deeds;
+mod races;
+mod story;
+mod support;
