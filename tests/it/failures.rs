@@ -50,7 +50,11 @@ async fn retry<E: Engine>(
     token: &str,
     again: bool,
 ) -> Result<Changed, Fault> {
-    let claim = Claim { token, again };
+    let claim = Claim {
+        token,
+        again,
+        by: "tests",
+    };
     resend::retry(store, sources, failure_id, claim, later(60)).await
 }
 
@@ -258,10 +262,10 @@ async fn discarded_is_what_is_open_and_a_retry_brings_it_back() {
     let (_, store, id) = with_failure().await;
     let sources = MemorySources::default();
     for _ in 0..2 {
-        let answer = store.discard_failure(&id, later(10)).await;
+        let answer = store.discard_failure(&id, "tests", later(10)).await;
         assert!(matches!(answer, Ok(Changed::Done(_))), "{answer:?}");
     }
-    let answer = store.discard_failure(&id, later(11)).await;
+    let answer = store.discard_failure(&id, "tests", later(11)).await;
     let Ok(Changed::Refused(found)) = answer else {
         panic!("{answer:?}")
     };
@@ -275,7 +279,7 @@ async fn discarded_is_what_is_open_and_a_retry_brings_it_back() {
     let answer = retry(&store, &sources, &id, "two", true).await;
     assert!(matches!(answer, Ok(Changed::Done(_))), "{answer:?}");
     assert_eq!(record(&store, &id).await.listed.discarded_at, None);
-    let answer = store.discard_failure(&id, later(70)).await;
+    let answer = store.discard_failure(&id, "tests", later(70)).await;
     assert!(matches!(answer, Ok(Changed::Refused(_))), "{answer:?}");
     // What was retried and fails stands open, also where somebody had given it up.
     let failed = received("m-2", &sources.take()[0]);
@@ -288,7 +292,7 @@ async fn discarded_is_what_is_open_and_a_retry_brings_it_back() {
     let open = record(&store, &id).await;
     assert_eq!((open.listed.state, open.listed.attempts), (State::Open, 2));
     assert_eq!((open.listed.discarded_at, open.expires), (None, None));
-    let nobody = store.discard_failure("fl_of_nobody", now()).await;
+    let nobody = store.discard_failure("fl_of_nobody", "tests", now()).await;
     assert_eq!(nobody, Ok(Changed::Unknown));
 }
 
@@ -296,9 +300,11 @@ async fn discarded_is_what_is_open_and_a_retry_brings_it_back() {
 async fn what_was_sent_says_so_even_if_it_was_discarded_meanwhile() {
     for sent in [true, false] {
         let (_, store, id) = with_failure().await;
-        let claimed = store.claim_failure(&id, "one", false, later(1)).await;
+        let claimed = store
+            .claim_failure(&id, "one", false, "tests", later(1))
+            .await;
         assert!(matches!(claimed, Ok(Changed::Done(_))), "{claimed:?}");
-        let discarded = store.discard_failure(&id, later(2)).await;
+        let discarded = store.discard_failure(&id, "tests", later(2)).await;
         assert!(matches!(discarded, Ok(Changed::Done(_))), "{discarded:?}");
         let (said, state) = if sent {
             let said = store.failure_was_sent(&id, "one", later(3)).await;
@@ -316,7 +322,9 @@ async fn what_was_sent_says_so_even_if_it_was_discarded_meanwhile() {
 #[tokio::test]
 async fn a_retry_that_fails_at_once_stays_open() {
     let (_, store, id) = with_failure().await;
-    let claimed = store.claim_failure(&id, "one", false, later(1)).await;
+    let claimed = store
+        .claim_failure(&id, "one", false, "tests", later(1))
+        .await;
     assert!(matches!(claimed, Ok(Changed::Done(_))), "{claimed:?}");
     let retry = RetryOf {
         failure_id: id.clone(),
@@ -342,10 +350,14 @@ async fn nothing_open_expires_and_nothing_counts_down() {
             let token = ["one", "two", "three"][random.usize(..3)];
             let at = later(step);
             match random.u8(..5) {
-                0 => drop(store.claim_failure(&id, token, random.bool(), at).await),
+                0 => drop(
+                    store
+                        .claim_failure(&id, token, random.bool(), "tests", at)
+                        .await,
+                ),
                 1 => drop(store.failure_was_sent(&id, token, at).await),
                 2 => drop(store.failure_was_not_sent(&id, token).await),
-                3 => drop(store.discard_failure(&id, at).await),
+                3 => drop(store.discard_failure(&id, "tests", at).await),
                 _ => {
                     let retry = RetryOf {
                         failure_id: id.clone(),

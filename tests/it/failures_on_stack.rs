@@ -77,6 +77,7 @@ async fn a_good_batch_that_was_put_aside_settles_when_it_is_retried() {
         let claim = Claim {
             token: "once more",
             again,
+            by: "tests",
         };
         let now = Timestamp::now();
         let answer = resend::retry(&store, &sources, &listed[0].failure_id, claim, now).await;

@@ -3,19 +3,81 @@ use std::sync::Arc;
 use api::Origin;
 use command::App;
 use command::outside::Aws;
+use edge::resend::SqsSources;
 use edge::{Error, Process, settings};
+use intake::Settings;
 use store::schema::Table;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
+    let queues = process.queues(&[
+        (
+            "batches",
+            [
+                "BATCHES_QUEUE_URL",
+                "BATCHES_DEAD_QUEUE_URL",
+                "BATCHES_MAPPING",
+            ],
+        ),
+        (
+            "imports",
+            [
+                "IMPORTS_QUEUE_URL",
+                "IMPORTS_DEAD_QUEUE_URL",
+                "IMPORTS_MAPPING",
+            ],
+        ),
+        (
+            "catalogs",
+            [
+                "CATALOGS_QUEUE_URL",
+                "CATALOGS_DEAD_QUEUE_URL",
+                "CATALOGS_MAPPING",
+            ],
+        ),
+        (
+            "entries",
+            [
+                "ENTRIES_QUEUE_URL",
+                "ENTRIES_DEAD_QUEUE_URL",
+                "ENTRIES_MAPPING",
+            ],
+        ),
+        (
+            "refunds",
+            [
+                "REFUNDS_QUEUE_URL",
+                "REFUNDS_DEAD_QUEUE_URL",
+                "REFUNDS_MAPPING",
+            ],
+        ),
+    ])?;
     let app = App {
-        store: process.any_store(&[Table::Orders, Table::Refunds])?,
+        store: process.any_store(&[
+            Table::Catalogs,
+            Table::Customers,
+            Table::Failures,
+            Table::Journal,
+            Table::Orders,
+            Table::Products,
+            Table::Refunds,
+        ])?,
         outside: Box::new(Aws {
             batches: process.outbox("BATCHES_QUEUE_URL")?,
             refunds: process.outbox("REFUNDS_QUEUE_URL")?,
+            entries: process.outbox("ENTRIES_QUEUE_URL")?,
             payment_key: process.payment_key()?,
+            sources: SqsSources::new(&process.aws, queues.sources()),
+            queues,
+            s3: process.s3(),
+            bucket: settings::required("FILES_BUCKET")?,
         }),
+        zone: settings::business_time_zone()?,
+        intake: Settings {
+            default_currency: settings::parsed("DEFAULT_CURRENCY")?,
+            total_policy: settings::parsed("TOTAL_POLICY")?,
+        },
     };
     let origin = Origin::new(&settings::optional("ALLOWED_ORIGIN"));
     let router = api::router(command::routes(), Arc::new(app), origin);

@@ -22,7 +22,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::{App, Shared};
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What is asked for: an amount, whatever is left, or lines of the order.
 #[derive(Debug)]

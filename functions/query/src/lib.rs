@@ -1,8 +1,13 @@
 //! Everything that can be asked: reads only, and its role cannot write.
 
+mod catalog;
 pub mod figures;
 mod health;
+mod imports;
+mod operations;
+mod orders;
 pub mod outside;
+mod refunds;
 
 use std::sync::Arc;
 
@@ -30,6 +35,21 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(openapi))
+        .routes(routes!(orders::list))
+        .routes(routes!(orders::story))
+        .routes(routes!(refunds::list))
+        .routes(routes!(refunds::stats))
+        .routes(routes!(refunds::of_order))
+        .routes(routes!(refunds::one))
+        .routes(routes!(imports::list))
+        .routes(routes!(imports::one))
+        .routes(routes!(imports::rejects))
+        .routes(routes!(catalog::list))
+        .routes(routes!(catalog::product))
+        .routes(routes!(catalog::preferences))
+        .routes(routes!(operations::failures))
+        .routes(routes!(operations::failure))
+        .routes(routes!(operations::queues))
         .merge(figures::routes())
 }
 

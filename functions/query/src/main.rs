@@ -12,17 +12,56 @@ async fn main() -> Result<(), Error> {
     let app = App {
         store: process.any_store(&[
             Table::Customers,
+            Table::Failures,
             Table::Imports,
+            Table::Journal,
+            Table::Orders,
             Table::Products,
+            Table::Refunds,
             Table::Tallies,
         ])?,
         outside: Box::new(Aws {
             queues: process.queues(&[
-                ("batches", "BATCHES_QUEUE_URL", "BATCHES_DEAD_QUEUE_URL"),
-                ("imports", "IMPORTS_QUEUE_URL", "IMPORTS_DEAD_QUEUE_URL"),
-                ("catalogs", "CATALOGS_QUEUE_URL", "CATALOGS_DEAD_QUEUE_URL"),
-                ("entries", "ENTRIES_QUEUE_URL", "ENTRIES_DEAD_QUEUE_URL"),
-                ("refunds", "REFUNDS_QUEUE_URL", "REFUNDS_DEAD_QUEUE_URL"),
+                (
+                    "batches",
+                    [
+                        "BATCHES_QUEUE_URL",
+                        "BATCHES_DEAD_QUEUE_URL",
+                        "BATCHES_MAPPING",
+                    ],
+                ),
+                (
+                    "imports",
+                    [
+                        "IMPORTS_QUEUE_URL",
+                        "IMPORTS_DEAD_QUEUE_URL",
+                        "IMPORTS_MAPPING",
+                    ],
+                ),
+                (
+                    "catalogs",
+                    [
+                        "CATALOGS_QUEUE_URL",
+                        "CATALOGS_DEAD_QUEUE_URL",
+                        "CATALOGS_MAPPING",
+                    ],
+                ),
+                (
+                    "entries",
+                    [
+                        "ENTRIES_QUEUE_URL",
+                        "ENTRIES_DEAD_QUEUE_URL",
+                        "ENTRIES_MAPPING",
+                    ],
+                ),
+                (
+                    "refunds",
+                    [
+                        "REFUNDS_QUEUE_URL",
+                        "REFUNDS_DEAD_QUEUE_URL",
+                        "REFUNDS_MAPPING",
+                    ],
+                ),
             ])?,
             s3: process.s3(),
             bucket: settings::required("FILES_BUCKET")?,

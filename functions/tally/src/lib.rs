@@ -14,10 +14,13 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use domain::Fault;
 use domain::journal::Entry;
 use edge::Invocation;
+use edge::figures::Rebuild;
 use edge::messages::{self, Queue};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use store::tallies::Scope;
 use store::{Engine, Store, journal};
+use tokio::time::Instant;
 
 pub use event::Event;
 pub use ports::{Asked, Entries, EntryName};
@@ -105,7 +108,7 @@ async fn queue<E: Engine, Q: Queue, N: Entries>(
     let mut failed: Vec<(&SqsMessage, Fault)> = Vec::new();
     let mut found: Vec<(&SqsMessage, Entry)> = Vec::new();
     for message in &event.records {
-        match asked(ports, message).await {
+        match asked(ports, message, invocation).await {
             Ok(Some(entry)) => found.push((message, entry)),
             Ok(None) => {}
             Err(fault) => failed.push((message, fault)),
@@ -121,10 +124,12 @@ async fn queue<E: Engine, Q: Queue, N: Entries>(
     Ok(messages::give_back(ports.queue, failed).await)
 }
 
-/// The entry that a message asks to be entered, or nothing where it asked for more than one, that are sent by themselves.
+/// The entry that a message asks to be entered; nothing where it asked for more than one, that are sent by themselves, or
+/// for figures to be added up anew, which was done.
 async fn asked<E: Engine, Q: Queue, N: Entries>(
     ports: &Ports<'_, E, Q, N>,
     message: &SqsMessage,
+    invocation: Invocation,
 ) -> Result<Option<Entry>, Fault> {
     match Asked::read(message.body.as_deref().unwrap_or_default())? {
         Asked::Entry(name) => {
@@ -132,6 +137,10 @@ async fn asked<E: Engine, Q: Queue, N: Entries>(
             let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
             let entry = found.ok_or_else(missing)?;
             entry.map(Some).map_err(|(_, fault)| fault)
+        }
+        Asked::Rebuild(rebuild) => {
+            rebuilt(ports, rebuild, invocation).await?;
+            Ok(None)
         }
         Asked::GivenUp { first, last } => {
             // Entries are dated by the invocation that wrote them.
@@ -156,6 +165,38 @@ async fn asked<E: Engine, Q: Queue, N: Entries>(
             Ok(None)
         }
     }
+}
+
+/// What takes longer than an invocation does so each time: then it is for somebody who has more time.
+async fn rebuilt<E: Engine, Q: Queue, N: Entries>(
+    ports: &Ports<'_, E, Q, N>,
+    rebuild: Rebuild,
+    invocation: Invocation,
+) -> Result<(), Fault> {
+    let scope = match rebuild {
+        Rebuild::Everything => Scope::Everything,
+        Rebuild::Day(day) => Scope::Day(day),
+    };
+    let begun = Instant::now();
+    let now = || {
+        let elapsed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+        invocation
+            .now
+            .saturating_add(elapsed)
+            .unwrap_or(invocation.now)
+    };
+    let rebuilding = ports.store.rebuild(scope, ports.zone, now, |_| ());
+    let ended = tokio::time::timeout(time(invocation), rebuilding).await;
+    let rebuilt = ended.map_err(|_| {
+        let what = "this is too much for one invocation: `ordermill tally rebuild` has more time";
+        Fault::Refused(what.to_owned())
+    })??;
+    tracing::info!(
+        entries = rebuilt.entries,
+        wrong = rebuilt.wrong.len(),
+        "figures were added up anew"
+    );
+    Ok(())
 }
 
 /// What is handed over in the end has to be sent.

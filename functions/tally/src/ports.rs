@@ -3,6 +3,7 @@
 use std::fmt;
 
 use domain::Fault;
+use edge::figures::Rebuild;
 use edge::outbox::{Outgoing, SqsOutbox};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ pub struct EntryName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     Entry(EntryName),
+    /// Figures are to be added up anew.
+    Rebuild(Rebuild),
     /// Records of the stream that the service gave up, for this function never answered for them: those that arrived from
     /// then to then.
     GivenUp {
@@ -47,6 +50,9 @@ impl Asked {
                 first: records.approximate_arrival_of_first_record,
                 last: records.approximate_arrival_of_last_record,
             });
+        }
+        if let Some(rebuild) = Rebuild::read(body) {
+            return Ok(Asked::Rebuild(rebuild));
         }
         let name: EntryName = serde_json::from_str(body).map_err(|error| {
             Fault::unreadable("not the name of an entry", error.line(), error.column())

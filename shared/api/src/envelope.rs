@@ -1,6 +1,7 @@
 //! What an answer is wrapped in.
 
 use serde::Serialize;
+use store::page::Listed;
 use utoipa::ToSchema;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,6 +27,12 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// What was listed, as it is shown.
+    pub fn of<R>(listed: Listed<R>, show: impl FnMut(R) -> T) -> axum::Json<Page<T>> {
+        let data = listed.items.into_iter().map(show).collect();
+        Page::new(data, listed.next.as_ref())
+    }
+
     pub fn new<P: Serialize>(data: Vec<T>, next: Option<&P>) -> axum::Json<Page<T>> {
         axum::Json(Page {
             success: true,

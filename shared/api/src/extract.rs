@@ -1,7 +1,7 @@
 //! What comes in, read strictly: the part that is wrong is named, and nothing unknown is passed over.
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use domain::limits::REQUEST_KEY_BYTES;
@@ -132,7 +132,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Problem> {
         let wrong = |why: String| Problem::of_field(Code::InvalidParameter, "path", why);
-        let Path(name) = Path::<String>::from_request_parts(parts, state)
+        let Path(name) = <Path<String> as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .map_err(|_| wrong("this is not UTF-8".to_owned()))?;
         check_key("the name in the path", &name).map_err(|error| wrong(error.to_string()))?;
@@ -171,6 +171,22 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
+/// Where a request may do without.
+impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> Result<Option<IdempotencyKey>, Problem> {
+        if !parts.headers.contains_key(IDEMPOTENCY_KEY) {
+            return Ok(None);
+        }
+        let key = <IdempotencyKey as FromRequestParts<S>>::from_request_parts(parts, state);
+        key.await.map(Some)
+    }
+}
+
 /// When the request came in: nothing behind this asks a clock.
 #[derive(Debug, Clone, Copy)]
 pub struct At(pub Timestamp);
@@ -181,5 +197,18 @@ impl<S: Sync> FromRequestParts<S> for At {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<At, Problem> {
         let at = parts.extensions.get().copied();
         at.ok_or_else(|| Problem::new(Code::Internal, "a request without its time"))
+    }
+}
+
+/// A number that was drawn for this request.
+#[derive(Debug, Clone, Copy)]
+pub struct Draw(pub u64);
+
+impl<S: Sync> FromRequestParts<S> for Draw {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Draw, Problem> {
+        let draw = parts.extensions.get().copied();
+        draw.ok_or_else(|| Problem::new(Code::Internal, "a request without a number"))
     }
 }

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tower::{Service, ServiceExt, service_fn};
 
 use crate::caller::Caller;
-use crate::extract::At;
+use crate::extract::{At, Draw};
 use crate::problem::{Code, Problem};
 
 /// A request as the gateway hands it over.
@@ -85,6 +85,7 @@ pub async fn answer(
     event.multi_value_headers.remove(header::HOST);
     let service = service_fn(async |mut request: lambda_http::Request| {
         request.extensions_mut().insert(At(at.now));
+        request.extensions_mut().insert(Draw(at.draw));
         if let Some(caller) = caller.clone() {
             request.extensions_mut().insert(caller);
         }

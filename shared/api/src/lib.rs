@@ -16,8 +16,10 @@ pub mod views;
 
 pub use caller::Caller;
 pub use envelope::{Data, Page};
-pub use extract::{At, Body, IDEMPOTENCY_KEY, IdempotencyKey, Name, Params, bytes, media_type};
+pub use extract::{
+    At, Body, Draw, IDEMPOTENCY_KEY, IdempotencyKey, Name, Params, bytes, media_type,
+};
 pub use lambda::{Event, answer, serve};
-pub use paging::{Cursor, LONGEST, Limit};
+pub use paging::{Cursor, Limit};
 pub use problem::{Answer, Code, Problem};
 pub use site::{Origin, router};

@@ -4,13 +4,14 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
+use store::page::PAGE_ITEMS;
 
 /// The most that one page shows.
-pub const LONGEST: u16 = 200;
+const LONGEST: u32 = PAGE_ITEMS;
 
 /// How many to show.
 #[derive(Debug, Clone, Copy)]
-pub struct Limit(pub u16);
+pub struct Limit(pub u32);
 
 impl Default for Limit {
     fn default() -> Limit {
@@ -20,7 +21,7 @@ impl Default for Limit {
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Limit, D::Error> {
-        let limit = u16::deserialize(deserializer).ok();
+        let limit = u32::deserialize(deserializer).ok();
         let limit = limit.filter(|limit| (1..=LONGEST).contains(limit));
         let wrong = || Error::custom(format!("a limit is a number from 1 to {LONGEST}"));
         limit.map(Limit).ok_or_else(wrong)

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Fault;
 use serde::Serialize;
+use store::page::ListError;
 use utoipa::ToSchema;
 
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -156,5 +157,18 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
+    }
+}
+
+impl From<ListError> for Problem {
+    fn from(error: ListError) -> Problem {
+        match error {
+            ListError::BadPosition => {
+                let detail = "this is no cursor of this list";
+                Problem::of_field(Code::InvalidParameter, "cursor", detail)
+            }
+            ListError::BadFilter(why) => Problem::new(Code::InvalidParameter, why),
+            ListError::Fault(fault) => fault.into(),
+        }
     }
 }

@@ -53,6 +53,11 @@ pub fn order_id(content: &str, row: u64) -> String {
     format!("or_{content}-{row}")
 }
 
+/// The order that somebody asks for under this key, and does not name.
+pub fn order_of_request(key: &str) -> String {
+    format!("or_{}", short_hash(&["request", key]))
+}
+
 /// Names the text of a file that arrives in pieces. What programs change when they save a file again makes no
 /// difference: carriage returns, and line ends behind the last line.
 #[derive(Clone, Default)]

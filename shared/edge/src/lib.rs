@@ -6,6 +6,7 @@ pub mod aside;
 pub mod aws;
 pub mod batches;
 mod failure;
+pub mod figures;
 pub mod messages;
 pub mod outbox;
 pub mod payments;

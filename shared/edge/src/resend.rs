@@ -44,6 +44,8 @@ pub struct Claim<'a> {
     pub token: &'a str,
     /// Also what was retried or discarded before.
     pub again: bool,
+    /// Goes on record.
+    pub by: &'a str,
 }
 
 /// Sends the message of a failure to its queue again: done, when it is there and the record says so.
@@ -64,7 +66,7 @@ pub async fn retry<E: Engine>(
         )));
     }
     let claimed = store
-        .claim_failure(failure_id, claim.token, claim.again, now)
+        .claim_failure(failure_id, claim.token, claim.again, claim.by, now)
         .await?;
     let Changed::Done(mut record) = claimed else {
         return Ok(claimed);

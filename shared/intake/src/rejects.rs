@@ -55,19 +55,42 @@ pub struct Listed {
 
 pub fn read(file: impl io::Read) -> impl Iterator<Item = io::Result<Listed>> {
     let records = csv::Reader::from_reader(file).into_byte_records();
-    records.map(|record| {
-        let record = record?;
+    records.map(|record| Ok(Listed::of(&record?)))
+}
+
+/// The first rows of a piece of such a file, and how many bytes they are. A row that may go on behind the piece is none
+/// of them.
+pub fn page(piece: &[u8], has_header: bool, is_all: bool, limit: usize) -> (Vec<Listed>, usize) {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(has_header)
+        .flexible(true)
+        .from_reader(piece);
+    let (mut rows, mut read) = (Vec::new(), 0);
+    let mut record = csv::ByteRecord::new();
+    while rows.len() < limit && reader.read_byte_record(&mut record).unwrap_or(false) {
+        let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        if end >= piece.len() && !is_all {
+            break;
+        }
+        rows.push(Listed::of(&record));
+        read = end;
+    }
+    (rows, read)
+}
+
+impl Listed {
+    fn of(record: &csv::ByteRecord) -> Listed {
         let cell = |index: usize| record.get(index).unwrap_or_default();
         let text = |index| String::from_utf8_lossy(unmarked(cell(index))).into_owned();
-        Ok(Listed {
+        Listed {
             line: text(0).parse().unwrap_or_default(),
             row: text(1).parse().unwrap_or_default(),
             code: text(2),
             column: text(3),
             message: text(4),
             original: unmarked(cell(5)).to_vec(),
-        })
-    })
+        }
+    }
 }
 
 /// A cell that begins like a formula gets an apostrophe in front, and so does one that begins with an apostrophe: what

@@ -65,6 +65,9 @@ pub struct FailureRecord {
     /// Who claimed it last to send it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<String>,
+    /// Who decided about it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
     /// When the table forgets it, in seconds of the epoch. Only what is resolved has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<i64>,
@@ -150,6 +153,7 @@ impl<E: Engine> Store<E> {
             payload: buried.payload.clone(),
             group: buried.group.clone(),
             claim: None,
+            decided_by: None,
             expires: None,
         };
         let put = Write::Put {
@@ -204,6 +208,7 @@ impl<E: Engine> Store<E> {
         failure_id: &str,
         claim: &str,
         again: bool,
+        by: &str,
         now: Timestamp,
     ) -> Result<Changed, Fault> {
         let from: &[State] = if again {
@@ -219,6 +224,7 @@ impl<E: Engine> Store<E> {
         let changes = vec![
             Change::Set("state", text(State::Retrying.name())),
             Change::Set("claim", text(claim)),
+            Change::Set("decided_by", text(by)),
             Change::Set("retried_at", text(now.to_string())),
             Change::Remove("discarded_at"),
             Change::Remove("expires"),
@@ -275,10 +281,12 @@ impl<E: Engine> Store<E> {
     pub async fn discard_failure(
         &self,
         failure_id: &str,
+        by: &str,
         now: Timestamp,
     ) -> Result<Changed, Fault> {
         let changes = vec![
             Change::Set("state", text(State::Discarded.name())),
+            Change::Set("decided_by", text(by)),
             Change::Set("discarded_at", text(now.to_string())),
             Change::Set("expires", number(now.as_second() + KEPT_SECONDS)),
         ];

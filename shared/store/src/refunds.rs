@@ -3,8 +3,8 @@
 use domain::refund::{Part, RefundStatus, Refusal, TakenBack, Wanted};
 use domain::{Currency, Fault, Money, ids};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 

@@ -1,21 +1,29 @@
 //! Both functions over one memory engine, with nothing outside.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::{Event, Origin};
 use axum::Router;
+use command::outside::Put;
+use domain::order::TotalPolicy;
 use domain::{Batch, Fault};
 use edge::Invocation;
-use edge::queues::Depth;
+use edge::figures::Rebuild;
+use edge::queues::{Depth, Pulse};
 use edge::refunds::RefundMessage;
+use edge::resend::{NotSent, Resent, Sources};
 use futures::future::{BoxFuture, FutureExt, ready};
+use intake::Settings;
 use jiff::tz::TimeZone;
 use payments::SigningKey;
+use query::outside::Rejected;
 use serde_json::{Value, json};
 use store::memory::MemoryEngine;
 use store::{AnyEngine, Store};
 
+use crate::support::failed::MemorySources;
 use crate::support::now;
 
 /// What the functions did besides in the tables.
@@ -23,6 +31,13 @@ use crate::support::now;
 pub struct Done {
     pub refunds: Mutex<Vec<String>>,
     pub batches: Mutex<Vec<Batch>>,
+    pub rebuilds: Mutex<Vec<Rebuild>>,
+    /// Files by their keys. A version is how often one was put.
+    pub files: Mutex<BTreeMap<String, (Vec<u8>, u32)>>,
+    /// What was not taken of any file.
+    pub rejects: Mutex<Vec<u8>>,
+    pub paused: Mutex<bool>,
+    pub sources: MemorySources,
     /// Whether the queues answer.
     pub is_down: Mutex<bool>,
 }
@@ -125,6 +140,11 @@ impl Bench {
         let command = command::App {
             store: any(),
             outside: Box::new(Outside(done.clone())),
+            zone: TimeZone::UTC,
+            intake: Settings {
+                default_currency: "USD".parse().expect("a currency"),
+                total_policy: TotalPolicy::Declared,
+            },
         };
         Bench {
             store: Store::new(engine, 1),
@@ -209,14 +229,61 @@ impl Outside {
     }
 }
 
+fn depth() -> Depth {
+    Depth {
+        name: "batches",
+        waiting: 3,
+        in_flight: 2,
+        dead: 1,
+    }
+}
+
+impl Outside {
+    fn pulse(&self) -> Pulse {
+        match *self.0.paused.lock().expect("a lock") {
+            true => Pulse::Paused,
+            false => Pulse::Working,
+        }
+    }
+
+    fn file(&self, key: &str, file: Vec<u8>, again: bool) -> (bool, String) {
+        let mut files = self.0.files.lock().expect("a lock");
+        let known = files.get(key).map_or(0, |(_, version)| *version);
+        if known > 0 && !again {
+            return (false, known.to_string());
+        }
+        files.insert(key.to_owned(), (file, known + 1));
+        (true, (known + 1).to_string())
+    }
+}
+
 impl query::outside::Outside for Outside {
     fn depths(&self) -> BoxFuture<'_, Result<Vec<Depth>, Fault>> {
-        self.answer(vec![Depth {
-            name: "batches",
-            waiting: 3,
-            in_flight: 2,
-            dead: 1,
-        }])
+        self.answer(vec![depth()])
+    }
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<(Depth, Pulse)>, Fault>> {
+        self.answer(vec![(depth(), self.pulse())])
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        vec!["batches", "refunds"]
+    }
+
+    /// In pieces of a kilobyte.
+    fn rejects<'a>(
+        &'a self,
+        _import_id: &'a str,
+        from: u64,
+    ) -> BoxFuture<'a, Result<Option<Rejected>, Fault>> {
+        let rejects = self.0.rejects.lock().expect("a lock");
+        let from = usize::try_from(from).expect("an offset");
+        let end = rejects.len().min(from.saturating_add(1_000));
+        let piece = rejects.get(from..end).filter(|piece| !piece.is_empty());
+        self.answer(piece.map(|piece| Rejected {
+            bytes: piece.to_vec(),
+            is_all: end == rejects.len(),
+        }))
     }
 
     fn files(&self) -> BoxFuture<'_, Result<(), Fault>> {
@@ -236,7 +303,55 @@ impl command::outside::Outside for Outside {
         self.answer(())
     }
 
+    fn send_rebuild(&self, rebuild: Rebuild) -> BoxFuture<'_, Result<(), Fault>> {
+        self.0.rebuilds.lock().expect("a lock").push(rebuild);
+        self.answer(())
+    }
+
     fn payment_key(&self, _fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>> {
         self.answer(SigningKey::new("ours"))
+    }
+
+    fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>> {
+        self.answer(self.file(key, file, true).1)
+    }
+
+    fn put_new<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<Put, Fault>> {
+        self.answer(match self.file(key, file, false) {
+            (true, version) => Put::New { version },
+            (false, version) => Put::Known { version },
+        })
+    }
+
+    fn import_id(&self, key: &str, version: &str) -> String {
+        domain::ids::import_id("files", key, version)
+    }
+
+    fn upload_url<'a>(
+        &'a self,
+        key: &'a str,
+        _lasts: Duration,
+    ) -> BoxFuture<'a, Result<String, Fault>> {
+        self.answer(format!("https://files.example/{key}"))
+    }
+
+    fn set_queue<'a>(
+        &'a self,
+        name: &'a str,
+        works: bool,
+    ) -> BoxFuture<'a, Result<Option<Pulse>, Fault>> {
+        if name != "batches" {
+            return self.answer(None);
+        }
+        *self.0.paused.lock().expect("a lock") = !works;
+        self.answer(Some(self.pulse()))
+    }
+
+    fn has_queue(&self, name: &str) -> bool {
+        self.0.sources.has(name)
+    }
+
+    fn resend(&self, message: Resent) -> BoxFuture<'_, Result<(), NotSent>> {
+        self.0.sources.send(message).boxed()
     }
 }

@@ -25,7 +25,7 @@ pub async fn add<E: Engine>(store: &Store<E>, random: &mut Rng, at: Timestamp) {
     store.bury(&buried, at).await.expect("buried");
     match random.u8(..4) {
         0 => {
-            let discarded = store.discard_failure(&id, now()).await;
+            let discarded = store.discard_failure(&id, "tests", now()).await;
             discarded.expect("discarded");
         }
         1 => {

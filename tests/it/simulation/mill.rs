@@ -213,7 +213,7 @@ async fn operator(world: Rc<World>) {
                     continue;
                 };
                 if record.payload == GARBAGE {
-                    let _discarded = store.discard_failure(id, now).await;
+                    let _discarded = store.discard_failure(id, "tests", now).await;
                     continue;
                 }
                 // Nobody knows whether one that is being retried for so long was sent.
@@ -224,12 +224,14 @@ async fn operator(world: Rc<World>) {
                     let claim = Claim {
                         token: &token,
                         again,
+                        by: "tests",
                     };
                     let one = resend::retry(&store, &*world, id, claim, now);
                     let token = world.chance.draw().to_string();
                     let claim = Claim {
                         token: &token,
                         again,
+                        by: "tests",
                     };
                     let other = resend::retry(&store, &*world, id, claim, now);
                     // What is not known to be sent is there again next time.

@@ -50,6 +50,13 @@ pub fn command(function: &str, port: u16) -> Command {
         ("REFUNDS_DEAD_QUEUE_URL", "http://127.0.0.1/refunds-dead"),
         ("ENTRIES_QUEUE_URL", "http://127.0.0.1/entries"),
         ("ENTRIES_DEAD_QUEUE_URL", "http://127.0.0.1/entries-dead"),
+        ("BATCHES_MAPPING", "00000000-0000-4000-8000-000000000000"),
+        ("IMPORTS_MAPPING", "00000000-0000-4000-8000-000000000001"),
+        ("CATALOGS_MAPPING", "00000000-0000-4000-8000-000000000002"),
+        ("ENTRIES_MAPPING", "00000000-0000-4000-8000-000000000003"),
+        ("REFUNDS_MAPPING", "00000000-0000-4000-8000-000000000004"),
+        ("FILES_BUCKET", "files"),
+        ("ALLOWED_ORIGIN", ""),
         (
             "SAGA_ARN",
             "arn:aws:states:us-east-1:000000000000:stateMachine:saga",

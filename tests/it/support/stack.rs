@@ -125,6 +125,7 @@ pub async fn retry(stack: &Stack, store: &Store<DynamoEngine>, failure_id: &str)
     let claim = Claim {
         token: failure_id,
         again: false,
+        by: "tests",
     };
     let answer = resend::retry(store, &sources, failure_id, claim, Timestamp::now()).await;
     answer.expect("an answer")

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::kpis::Kpis;
 use super::{Day, span};
+use crate::operations::Queue;
 use crate::{App, Shared};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -157,24 +158,12 @@ impl App {
     }
 }
 
-/// How much is in a queue, about.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct QueueDepth {
-    #[schema(value_type = String)]
-    pub name: &'static str,
-    pub waiting: u64,
-    /// Worked on, or tried again later.
-    pub in_flight: u64,
-    /// Put aside, and about to be a failure on record.
-    pub dead: u64,
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Stats {
     now: Realtime,
     /// Of the last 30 days.
     orders: OrderStats,
-    queues: Vec<QueueDepth>,
+    queues: Vec<Queue>,
 }
 
 /// All of it at once.
@@ -190,13 +179,7 @@ pub async fn everything(State(app): Shared, At(at): At) -> Answer<Json<Data<Stat
     };
     let now = app.realtime(at).await?;
     let orders = app.order_stats(at, &period).await?;
-    let queues = app.outside.depths().await?.into_iter();
-    let queues = queues.map(|depth| QueueDepth {
-        name: depth.name,
-        waiting: depth.waiting,
-        in_flight: depth.in_flight,
-        dead: depth.dead,
-    });
+    let queues = app.outside.queues().await?.into_iter().map(Queue::new);
     Ok(Data::new(Stats {
         now,
         orders,

@@ -38,7 +38,7 @@ pub async fn list(global: &Global, stack: &Stack, limit: u32) -> Result<bool> {
 }
 
 /// The newest imports, and whether there are others.
-async fn newest<E: Engine>(store: &Store<E>, limit: usize) -> Result<(Vec<Import>, bool)> {
+pub async fn newest<E: Engine>(store: &Store<E>, limit: usize) -> Result<(Vec<Import>, bool)> {
     let filter = ImportFilter::default();
     let (mut imports, mut position) = (Vec::new(), None);
     loop {

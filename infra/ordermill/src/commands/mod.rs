@@ -8,7 +8,7 @@ mod dry_run;
 mod failures;
 mod gateway;
 mod import;
-mod imports;
+pub mod imports;
 mod kpis;
 mod leaderboard;
 mod local;

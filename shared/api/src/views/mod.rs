@@ -1,5 +1,15 @@
 //! Things as both functions show them.
 
+mod failure;
+mod import;
+mod order;
+mod preferences;
+mod product;
 mod refund;
 
+pub use failure::{Failure, FailureWithMessage};
+pub use import::Import;
+pub use order::{Order, OrderStory, segment};
+pub use preferences::Preferences;
+pub use product::Product;
 pub use refund::{Refund, RefundLine};

@@ -78,8 +78,8 @@ impl<E: Engine> Store<E> {
         while let Some(entries) = walk.entries(self).await? {
             let ids = entries.iter().map(|entry| attribute(entry, "import_id"));
             let ids = ids.collect::<Result<Vec<String>, Fault>>()?;
-            let found: Vec<Option<Import>> = stream::iter(&ids)
-                .map(|id| self.import_in(&books, id))
+            let found: Vec<Option<Import>> = stream::iter(ids)
+                .map(async |id| self.import_in(&books, &id).await)
                 .buffered(AT_ONCE)
                 .try_collect()
                 .await?;

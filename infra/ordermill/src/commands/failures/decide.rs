@@ -11,6 +11,7 @@ use store::dynamo::DynamoEngine;
 use store::failures::{Changed, Listed, State};
 
 use super::found;
+use crate::commands::principal;
 use crate::cli::{Global, Which};
 use crate::cloud::Stack;
 use crate::output;
@@ -45,10 +46,11 @@ pub async fn retry(global: &Global, stack: &Stack, which: &Which, again: bool) -
     };
     let ids = chosen(&store, stack, which, takes).await?;
     let sources = SqsSources::new(&stack.cloud.aws, stack.sources());
-    let (token, now) = (format!("{:016x}", fastrand::u64(..)), now());
+    let (token, now, by) = (format!("{:016x}", fastrand::u64(..)), now(), principal());
     let claim = Claim {
         token: &token,
         again,
+        by: &by,
     };
     let answers: Vec<Answer> = stream::iter(ids)
         .map(async |id| {
@@ -64,10 +66,10 @@ pub async fn retry(global: &Global, stack: &Stack, which: &Which, again: bool) -
 pub async fn discard(global: &Global, stack: &Stack, which: &Which) -> Result<bool> {
     let store = stack.store()?;
     let ids = chosen(&store, stack, which, State::is_unresolved).await?;
-    let now = now();
+    let (now, by) = (now(), principal());
     let answers: Vec<Answer> = stream::iter(ids)
         .map(async |id| {
-            let answer = store.discard_failure(&id, now).await;
+            let answer = store.discard_failure(&id, &by, now).await;
             (id, answer)
         })
         .buffered(AT_ONCE)

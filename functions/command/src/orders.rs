@@ -1,0 +1,339 @@
+//! Orders: one that comes by itself, and what people do about those that are completed.
+
+use api::views::{Order, Refund, segment};
+use api::{Answer, At, Body, Caller, Code, Data, IdempotencyKey, Name, Problem};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::ids;
+use domain::order::Line;
+use edge::refunds;
+use intake::{End, Reader, Row, Settings, Step};
+use serde::{Deserialize, Serialize};
+use store::Moment;
+use store::lifecycle::{Asked, Changed, Refused};
+use store::orders::OrderRecord;
+use utoipa::ToSchema;
+
+use crate::outside::Put;
+use crate::refunds::REPLAYED;
+use crate::{App, Shared};
+
+/// An order as a row of a file says it, under the same rules. Its fields are the columns of files.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// Without it the Idempotency-Key names the order.
+    #[schema(min_length = 1, max_length = 128)]
+    order_id: Option<String>,
+    #[schema(min_length = 1, max_length = 128)]
+    customer_id: String,
+    #[schema(max_length = 512)]
+    customer_name: Option<String>,
+    #[schema(max_length = 512)]
+    customer_email: Option<String>,
+    #[schema(max_length = 512)]
+    customer_phone: Option<String>,
+    #[schema(max_length = 512)]
+    address: Option<String>,
+    /// That of the stack by default.
+    #[schema(example = "USD", pattern = "^[A-Z]{3}$")]
+    currency: Option<String>,
+    /// What the customer is charged; the sum of the items by default.
+    #[schema(example = "25.00", pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$")]
+    total: Option<String>,
+    /// A day, with or without a time.
+    #[schema(example = "2026-03-01", max_length = 64)]
+    order_date: Option<String>,
+    #[schema(min_items = 1, max_items = 90)]
+    items: Vec<NewItem>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewItem {
+    #[schema(min_length = 1, max_length = 128)]
+    sku: String,
+    #[schema(minimum = 1, maximum = 1000000)]
+    quantity: u32,
+    /// The catalog's, where no item has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "12.50", pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$")]
+    unit_price: Option<String>,
+}
+
+/// An order on its way.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Accepted {
+    order_id: String,
+    /// Where the order is found once it is on record, which it is in a moment.
+    url: String,
+    import_id: String,
+    /// Where it is told how far it is, and why where it is not taken.
+    import_url: String,
+}
+
+/// Take in one order.
+///
+/// It is read as a row of a file is, and goes the same way. The same order again is the same order: it is told so with
+/// `Idempotent-Replayed: true`.
+#[utoipa::path(
+    post, path = "/orders", tag = "orders", operation_id = "new_order",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 256)),
+    request_body = NewOrder,
+    responses(
+        (status = 202, description = "On its way", body = Data<Accepted>),
+        (status = 409, description = "Another order has this id"),
+        (status = 422, description = "A row of a file would be rejected for this: the detail begins with its code"),
+    ),
+    security(("token" = ["import"]))
+)]
+pub async fn new(
+    State(app): Shared,
+    key: Option<IdempotencyKey>,
+    Body(mut order): Body<NewOrder>,
+) -> Answer<Response> {
+    let order_id = match (order.order_id.take(), key) {
+        (Some(order_id), _) => order_id,
+        (None, Some(IdempotencyKey(key))) => ids::order_of_request(&key),
+        (None, None) => {
+            let detail = "an order without an order_id is named by its Idempotency-Key";
+            let code = Code::IdempotencyKeyMissing;
+            return Err(Problem::of_field(code, "Idempotency-Key", detail));
+        }
+    };
+    let file = order.file(&order_id)?;
+    let read = read(&file, app.intake)?;
+    if let Some(known) = app.store.order(&order_id).await?
+        && !is_same(&known, &read)
+    {
+        let detail = "an order of this id is on record, and is another one";
+        return Err(Problem::of_field(Code::AlreadyExists, "order_id", detail));
+    }
+    let name = ids::short_hash(&[&String::from_utf8_lossy(&file)]);
+    let key = format!("{}{name}.csv", domain::progress::SINGLE_ORDERS);
+    let (version, replayed) = match app.outside.put_new(&key, file).await? {
+        Put::New { version } => (version, false),
+        Put::Known { version } => (version, true),
+    };
+    let import_id = app.outside.import_id(&key, &version);
+    let url = format!("/orders/{}", segment(&order_id));
+    let accepted = Accepted {
+        order_id,
+        url: url.clone(),
+        import_url: format!("/imports/{import_id}"),
+        import_id,
+    };
+    let location = [(header::LOCATION, url)];
+    let mut response = (StatusCode::ACCEPTED, location, Data::new(accepted)).into_response();
+    if replayed {
+        response
+            .headers_mut()
+            .insert(REPLAYED, "true".parse().map_err(unwritable)?);
+    }
+    Ok(response)
+}
+
+fn unwritable(error: impl std::fmt::Display) -> Problem {
+    domain::Fault::Corrupt(format!("an answer could not be written: {error}")).into()
+}
+
+impl NewOrder {
+    /// A file of one row.
+    fn file(self, order_id: &str) -> Answer<Vec<u8>> {
+        let items = serde_json::to_string(&self.items).map_err(unwritable)?;
+        let cells = [
+            ("order_id", Some(order_id.to_owned())),
+            ("customer_id", Some(self.customer_id)),
+            ("customer_name", self.customer_name),
+            ("customer_email", self.customer_email),
+            ("customer_phone", self.customer_phone),
+            ("address", self.address),
+            ("currency", self.currency),
+            ("total", self.total),
+            ("order_date", self.order_date),
+            ("items", Some(items)),
+        ];
+        let (names, values): (Vec<&str>, Vec<String>) = cells
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .unzip();
+        let mut file = csv::Writer::from_writer(Vec::new());
+        file.write_record(names).map_err(unwritable)?;
+        file.write_record(values).map_err(unwritable)?;
+        file.into_inner().map_err(unwritable)
+    }
+}
+
+/// By the reader that will read it again.
+fn read(file: &[u8], settings: Settings) -> Answer<domain::Order> {
+    let refused =
+        |what: &dyn std::fmt::Display| Problem::new(Code::Unprocessable, what.to_string());
+    let mut reader = Reader::new(settings, None);
+    reader.push(file);
+    reader.end();
+    let mut rows = Vec::new();
+    loop {
+        match reader.step(&mut rows).map_err(|error| refused(&error))? {
+            Step::Row => {}
+            Step::More | Step::Over(End::Rows | End::Content(_)) => break,
+        }
+    }
+    match rows.pop() {
+        Some(Row::Order { order, .. }) => Ok(order),
+        Some(Row::Reject(reject)) => {
+            let detail = format!("{}: {}", reject.code.as_str(), reject.message);
+            Err(Problem::of_field(
+                Code::Unprocessable,
+                &reject.column,
+                detail,
+            ))
+        }
+        None => Err(refused(&"this is no order")),
+    }
+}
+
+/// Whether the order on record is the one that is asked for; of one that the catalog prices, as far as it says.
+fn is_same(known: &OrderRecord, order: &domain::Order) -> bool {
+    let asked = |line: &Line| (line.sku.clone(), line.quantity);
+    let same = match order.prices.are_stated() {
+        true => {
+            known.currency == order.currency
+                && known.total == order.total
+                && known.lines == order.lines
+        }
+        false => known
+            .lines
+            .iter()
+            .map(asked)
+            .eq(order.lines.iter().map(asked)),
+    };
+    same && known.customer_id == order.customer_id
+}
+
+/// Why something is done. All of it can be left out.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Why {
+    #[schema(min_length = 1, max_length = 512)]
+    reason: Option<String>,
+}
+
+/// An order that was cancelled, and the refund of what was left of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CancelledOrder {
+    #[serde(flatten)]
+    order: Order,
+    /// Nothing, where nothing was left.
+    refund: Option<Refund>,
+}
+
+/// The order has left the house.
+#[utoipa::path(
+    post, path = "/orders/{order_id}/ship", tag = "orders", operation_id = "ship_order",
+    params(("order_id" = String, Path)), request_body = Why,
+    responses(
+        (status = 200, description = "Shipped, now or before", body = Data<Order>),
+        (status = 404, description = "No such order"),
+        (status = 409, description = "It is not completed, or it is cancelled"),
+    ),
+    security(("token" = ["operate"]))
+)]
+pub async fn ship(
+    State(app): Shared,
+    Name(order_id): Name,
+    caller: Caller,
+    At(now): At,
+    Body(why): Body<Why>,
+) -> Answer<Json<Data<Order>>> {
+    let moment = app.moment(now);
+    let changed = app
+        .store
+        .ship_order(&order_id, &asked(&caller, &why), &moment)
+        .await?;
+    Ok(Data::new(Order::from(&*changed_order(changed)?)))
+}
+
+/// The order has arrived.
+#[utoipa::path(
+    post, path = "/orders/{order_id}/deliver", tag = "orders", operation_id = "deliver_order",
+    params(("order_id" = String, Path)), request_body = Why,
+    responses(
+        (status = 200, description = "Delivered, now or before", body = Data<Order>),
+        (status = 404, description = "No such order"),
+        (status = 409, description = "It was not shipped"),
+    ),
+    security(("token" = ["operate"]))
+)]
+pub async fn deliver(
+    State(app): Shared,
+    Name(order_id): Name,
+    caller: Caller,
+    At(now): At,
+    Body(why): Body<Why>,
+) -> Answer<Json<Data<Order>>> {
+    let moment = app.moment(now);
+    let changed = app
+        .store
+        .deliver_order(&order_id, &asked(&caller, &why), &moment)
+        .await?;
+    Ok(Data::new(Order::from(&*changed_order(changed)?)))
+}
+
+/// Cancel an order that was not shipped: what is left of it is refunded, and its units can be sold again.
+#[utoipa::path(
+    post, path = "/orders/{order_id}/cancel", tag = "orders", operation_id = "cancel_order",
+    params(("order_id" = String, Path)), request_body = Why,
+    responses(
+        (status = 200, description = "Cancelled, now or before", body = Data<CancelledOrder>),
+        (status = 404, description = "No such order"),
+        (status = 409, description = "It is not completed, or was shipped, or a refund is on its way"),
+    ),
+    security(("token" = ["refund"]))
+)]
+pub async fn cancel(
+    State(app): Shared,
+    Name(order_id): Name,
+    caller: Caller,
+    At(now): At,
+    Body(why): Body<Why>,
+) -> Answer<Json<Data<CancelledOrder>>> {
+    let moment = app.moment(now);
+    let asked = asked(&caller, &why);
+    let cancelled = refunds::cancel_order(&app.store, &app.outside, &order_id, &asked, &moment);
+    let cancelled = cancelled.await?;
+    let order = changed_order(cancelled.changed)?;
+    Ok(Data::new(CancelledOrder {
+        order: Order::from(&*order),
+        refund: cancelled.refund.as_ref().map(Refund::now),
+    }))
+}
+
+fn asked<'a>(caller: &'a Caller, why: &'a Why) -> Asked<'a> {
+    Asked {
+        requested_by: &caller.name,
+        reason: why.reason.as_deref(),
+    }
+}
+
+fn changed_order(changed: Changed) -> Answer<Box<OrderRecord>> {
+    match changed {
+        Changed::Done(order) | Changed::Already(order) => Ok(order),
+        Changed::NoSuchOrder => Err(Problem::not_found("order")),
+        Changed::Refused(refused) => {
+            let code = match refused {
+                Refused::Invalid(_) => Code::Unprocessable,
+                Refused::Status(..) | Refused::RefundOnItsWay => Code::WrongState,
+            };
+            Err(Problem::new(code, refused.to_string()))
+        }
+    }
+}
+
+impl App {
+    fn moment(&self, now: jiff::Timestamp) -> Moment {
+        let zone = self.zone.clone();
+        Moment { now, zone }
+    }
+}

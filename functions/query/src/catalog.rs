@@ -1,0 +1,76 @@
+//! Products, and what customers want to be told of.
+
+use api::views::{Preferences, Product};
+use api::{Answer, Cursor, Data, Limit, Name, Page, Params, Problem};
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use store::page::Position;
+use utoipa::IntoParams;
+
+use crate::Shared;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
+    limit: Limit,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<Position>>,
+}
+
+/// Products and their stock, in no particular sequence.
+#[utoipa::path(
+    get, path = "/products", tag = "catalog", operation_id = "list_products", params(Paging),
+    responses((status = 200, description = "A page", body = Page<Product>)),
+    security(("token" = ["read"]))
+)]
+pub async fn list(
+    State(app): Shared,
+    Params(params): Params<Paging>,
+) -> Answer<Json<Page<Product>>> {
+    let position = params.cursor.map(|Cursor(position)| position);
+    let listed = app
+        .store
+        .list_products(params.limit.0, position.as_ref())
+        .await?;
+    Ok(Page::of(listed, |product| Product::from(&product)))
+}
+
+/// A product and its stock.
+#[utoipa::path(
+    get, path = "/products/{sku}", tag = "catalog", operation_id = "product",
+    params(("sku" = String, Path)),
+    responses(
+        (status = 200, description = "The product", body = Data<Product>),
+        (status = 404, description = "No such product"),
+    ),
+    security(("token" = ["read"]))
+)]
+pub async fn product(State(app): Shared, Name(sku): Name) -> Answer<Json<Data<Product>>> {
+    let product = app.store.product(&sku).await?;
+    let product = product.ok_or_else(|| Problem::not_found("product"))?;
+    Ok(Data::new(Product::from(&product)))
+}
+
+/// How a customer wants to be told, and of what.
+#[utoipa::path(
+    get, path = "/customers/{customer_id}/preferences", tag = "customers", operation_id = "preferences",
+    params(("customer_id" = String, Path)),
+    responses(
+        (status = 200, description = "What they said, or what holds until they do", body = Data<Preferences>),
+        (status = 404, description = "No such customer"),
+    ),
+    security(("token" = ["read"]))
+)]
+pub async fn preferences(
+    State(app): Shared,
+    Name(customer_id): Name,
+) -> Answer<Json<Data<Preferences>>> {
+    let preferences = app.store.preferences(&customer_id).await?;
+    let preferences = preferences.ok_or_else(|| Problem::not_found("customer"))?;
+    Ok(Data::new(Preferences::from(preferences)))
+}
