@@ -216,6 +216,9 @@ pub struct Import {
 pub struct Imports {
     /// One import only.
     pub id: Option<String>,
+    /// The newest ones, so many at most.
+    #[arg(long, default_value_t = 50, conflicts_with = "id", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
     #[command(subcommand)]
     pub command: Option<ImportsCommand>,
 }

@@ -4,6 +4,7 @@ use domain::order::TotalPolicy;
 use domain::progress::{ImportStatus, Stage};
 use fastrand::Rng;
 use jiff::Timestamp;
+use ordermill::commands::imports::newest;
 use store::imports::{Import, ImportRecord, Lease, Read, Running, Taken};
 use store::lists::imports::{ImportFilter, Source};
 use store::{Engine, Store};
@@ -125,4 +126,21 @@ async fn pages_of_imports_are_what_looking_at_all_finds() {
         listed += before.len();
     }
     assert!(listed > 2_000, "{listed}");
+}
+
+#[tokio::test]
+async fn the_command_shows_as_many_as_are_asked_for() {
+    let mut random = Rng::with_seed(2);
+    let (_, store) = small_pages();
+    for _ in 0..400 {
+        add(&store, &mut random).await;
+    }
+    let mut files = all(&store).await;
+    files.retain(|import| !import.record.key.starts_with("imports/api/"));
+    assert!(files.len() > 201);
+    for limit in [1, 50, 100, 201, files.len() - 1, files.len(), 1_000] {
+        let (found, more) = newest(&store, limit).await.expect("imports");
+        assert_eq!(found, files[..limit.min(files.len())]);
+        assert_eq!(more, limit < files.len(), "{limit} of {}", files.len());
+    }
 }

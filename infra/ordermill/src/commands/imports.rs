@@ -3,38 +3,54 @@
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use store::imports::Import;
+use store::lists::imports::ImportFilter;
+use store::{Engine, Store};
 
 use crate::cli::Global;
 use crate::cloud::Stack;
 use crate::output;
 
-pub async fn run(global: &Global, stack: &Stack, id: Option<&str>) -> Result<bool> {
-    let store = stack.store()?;
-    let ids = match id {
-        Some(id) => vec![id.to_owned()],
-        None => {
-            let mut records = Vec::new();
-            store.each_import(|record| records.push(record)).await?;
-            records.sort_by_key(|record| std::cmp::Reverse(record.created_at));
-            records.into_iter().map(|record| record.import_id).collect()
-        }
+pub async fn one(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
+    let Some(import) = stack.store()?.import(id).await? else {
+        bail!("there is no import {}", output::plain(id));
     };
-    let mut imports = Vec::new();
-    for id in &ids {
-        match store.import(id).await? {
-            Some(import) => imports.push(import),
-            None => bail!("there is no import {}", output::plain(id)),
-        }
-    }
-    match (global.json, id) {
-        (true, Some(_)) => output::json(&imports.first().map(document))?,
-        (true, None) => output::json(&imports.iter().map(document).collect::<Vec<_>>())?,
-        (false, _) if imports.is_empty() => {
-            println!("No imports yet. `ordermill import FILE --wait` makes one.")
-        }
-        (false, _) => println!("{}", table(&imports)),
+    match global.json {
+        true => output::json(&document(&import))?,
+        false => println!("{}", table([&import])),
     }
     Ok(true)
+}
+
+pub async fn list(global: &Global, stack: &Stack, limit: u32) -> Result<bool> {
+    let (imports, more) = newest(&stack.store()?, limit as usize).await?;
+    if global.json {
+        let imports: Vec<Value> = imports.iter().map(document).collect();
+        output::json(&json!({"imports": imports, "more": more}))?;
+    } else if imports.is_empty() {
+        println!("No imports yet. `ordermill import FILE --wait` makes one.");
+    } else {
+        println!("{}", table(&imports));
+        if more {
+            println!("There are older ones: --limit shows more.");
+        }
+    }
+    Ok(true)
+}
+
+/// The newest imports, and whether there are others.
+pub async fn newest<E: Engine>(store: &Store<E>, limit: usize) -> Result<(Vec<Import>, bool)> {
+    let filter = ImportFilter::default();
+    let (mut imports, mut position) = (Vec::new(), None);
+    loop {
+        let wanted = u32::try_from(limit - imports.len())?;
+        let page = store.list_imports(&filter, wanted, position.as_ref());
+        let page = page.await?;
+        imports.extend(page.items);
+        position = page.next;
+        if position.is_none() || imports.len() >= limit {
+            return Ok((imports, position.is_some()));
+        }
+    }
 }
 
 pub fn table<'a>(imports: impl IntoIterator<Item = &'a Import>) -> comfy_table::Table {

@@ -8,7 +8,7 @@ mod dry_run;
 mod failures;
 mod gateway;
 mod import;
-mod imports;
+pub mod imports;
 mod kpis;
 mod leaderboard;
 mod local;
@@ -59,7 +59,10 @@ async fn imports(global: &Global, options: &Imports) -> Result<bool> {
         Some(ImportsCommand::Rejects { id, fix }) => {
             rejects::run(global, &stack, id, fix.as_deref()).await
         }
-        None => imports::run(global, &stack, options.id.as_deref()).await,
+        None => match &options.id {
+            Some(id) => imports::one(global, &stack, id).await,
+            None => imports::list(global, &stack, options.limit).await,
+        },
     }
 }
 
