@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use domain::Currency;
 use domain::preferences::Preferences as Wanted;
+use domain::{Currency, ids};
 use serde::Deserialize;
 use store::product_requests::{Requested, Wish};
 use utoipa::ToSchema;
@@ -47,6 +47,7 @@ pub struct ProductWish {
 pub async fn put(
     State(app): Shared,
     Name(sku): Name,
+    caller: Caller,
     key: Option<IdempotencyKey>,
     At(now): At,
     Draw(draw): Draw,
@@ -59,8 +60,11 @@ pub async fn put(
         currency: wish.currency,
         stock: wish.stock,
     };
-    // A key that nobody chose, and nobody will meet again.
-    let key = key.map_or_else(|| format!("{now} {draw:016x}"), |IdempotencyKey(key)| key);
+    let key = match key {
+        Some(key) => of_caller(&caller, &key),
+        // One that nobody chose, and nobody will meet again.
+        None => format!("{now} {draw:016x}"),
+    };
     Ok(answered(app.store.put_product(&wish, &key, now).await?)?.into_response())
 }
 
@@ -87,14 +91,21 @@ pub struct Delivery {
 pub async fn restock(
     State(app): Shared,
     Name(sku): Name,
-    IdempotencyKey(key): IdempotencyKey,
+    caller: Caller,
+    key: IdempotencyKey,
     At(now): At,
     Body(delivery): Body<Delivery>,
 ) -> Answer<Response> {
+    let key = of_caller(&caller, &key);
     let requested = app
         .store
         .restock_product(&sku, delivery.quantity, &key, now);
     Ok(answered(requested.await?)?.into_response())
+}
+
+/// Two callers may choose the same key.
+fn of_caller(caller: &Caller, IdempotencyKey(key): &IdempotencyKey) -> String {
+    ids::short_hash(&[&caller.name, key])
 }
 
 fn answered(requested: Requested) -> Answer<(StatusCode, Json<Data<Product>>)> {
@@ -111,7 +122,10 @@ fn answered(requested: Requested) -> Answer<(StatusCode, Json<Data<Product>>)> {
             Err(Problem::of_field(code, "Idempotency-Key", detail))
         }
         Requested::NoSuchProduct => Err(Problem::not_found("product")),
-        Requested::Invalid(wrong) => Err(Problem::new(Code::Unprocessable, wrong.to_string())),
+        Requested::Invalid(wrong) => {
+            let (field, detail) = (wrong.field(), wrong.to_string());
+            Err(Problem::of_field(Code::Unprocessable, field, detail))
+        }
     }
 }
 

@@ -4,16 +4,15 @@ use anyhow::Result;
 use domain::Fault;
 use edge::resend::{self, Claim, SqsSources};
 use futures::stream::{self, StreamExt};
-use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 use store::Store;
 use store::dynamo::DynamoEngine;
 use store::failures::{Changed, Listed, State};
 
 use super::found;
-use crate::commands::principal;
 use crate::cli::{Global, Which};
 use crate::cloud::Stack;
+use crate::commands::{now, principal};
 use crate::output;
 
 /// Failures that are seen to at the same time.
@@ -82,12 +81,6 @@ pub async fn discard(global: &Global, stack: &Stack, which: &Which) -> Result<bo
         println!("What their batches did not settle stays pending in its import.");
     }
     Ok(done)
-}
-
-/// Milliseconds are all that anyone reads.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    now.round(Unit::Millisecond).unwrap_or(now)
 }
 
 /// Ids are taken at their word, each once. A filter is for what can be taken.
