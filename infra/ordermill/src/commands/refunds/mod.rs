@@ -1,6 +1,6 @@
 //! `refund` and `refunds`: money that goes back, and what is known of it.
 
-mod ask;
+pub mod ask;
 pub mod show;
 
 use anyhow::{Result, bail};
@@ -55,7 +55,7 @@ async fn list(global: &Global, stack: &Stack, order: Option<&str>) -> Result<boo
     Ok(true)
 }
 
-fn outbox(stack: &Stack) -> Result<SqsOutbox> {
+pub fn outbox(stack: &Stack) -> Result<SqsOutbox> {
     Ok(SqsOutbox {
         client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
         url: stack.output("RefundsQueueUrl")?.to_owned(),
@@ -63,7 +63,7 @@ fn outbox(stack: &Stack) -> Result<SqsOutbox> {
 }
 
 /// Milliseconds are all that anyone reads.
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let now = Timestamp::now();
     now.round(Unit::Millisecond).unwrap_or(now)
 }
