@@ -1,7 +1,9 @@
-//! Orders after they were completed, over the memory engine: shipped, delivered, cancelled, and their whole story.
+//! Orders after they were completed, over the memory engine and on the local stack: shipped, delivered, cancelled, and
+//! their whole story.
 
 mod cancel;
 mod deeds;
+mod on_stack;
 mod races;
 mod story;
 mod support;

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub mod figures;
+pub mod orders;
 pub mod refunds;
 pub mod tokens;
 
@@ -61,9 +62,9 @@ pub enum Command {
     /// Products, prices and stock.
     #[command(subcommand)]
     Catalog(Catalog),
-    /// Single orders.
+    /// Single orders: see how one stands and what it went through, ship, deliver or cancel it.
     #[command(subcommand)]
-    Order(Order),
+    Order(orders::Order),
     /// Give back some or all of what was paid for an order.
     Refund(refunds::Refund),
     /// Refunds: see how they stand, take one back, try one again.
@@ -270,12 +271,6 @@ pub struct Derive {
     /// Where to write it, instead of to stdout.
     #[arg(long)]
     pub out: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-pub enum Order {
-    /// Everything that is known of an order.
-    Get { order_id: String },
 }
 
 #[derive(Subcommand)]

@@ -88,29 +88,38 @@ fn stays(global: &Global, id: &str, moved: Moved, why: &str) -> Result<bool> {
     }
 }
 
-/// Whether the money went back. Who does not wait is content with what is on record.
 async fn waited(
     global: &Global,
     store: &Store<DynamoEngine>,
-    mut refund: RefundRecord,
+    refund: RefundRecord,
     wait: &Wait,
 ) -> Result<bool> {
+    let (refund, done) = ended(store, refund, wait).await?;
+    show::one(global, &refund)?;
+    Ok(done)
+}
+
+/// The refund when it has ended, and whether the money went back. Who does not wait is content with what is on record.
+pub async fn ended(
+    store: &Store<DynamoEngine>,
+    mut refund: RefundRecord,
+    wait: &Wait,
+) -> Result<(RefundRecord, bool)> {
     let started = Instant::now();
     while refund.status.is_open() && !wait.no_wait {
         if started.elapsed() > Duration::from_secs(wait.timeout) {
-            show::one(global, &refund)?;
             eprintln!(
                 "not over after {} seconds; it goes on without us",
                 wait.timeout
             );
-            return Ok(false);
+            return Ok((refund, false));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
         let found = store.refund(&refund.refund_id).await?;
         refund = found.unwrap_or(refund);
     }
-    show::one(global, &refund)?;
-    Ok(refund.status == RefundStatus::Completed || refund.status.is_open())
+    let done = refund.status == RefundStatus::Completed || refund.status.is_open();
+    Ok((refund, done))
 }
 
 fn refused_by(global: &Global, of: &str, refusal: &Refusal) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! `refund` and `refunds`: money that goes back, and what is known of it.
 
-mod ask;
+pub mod ask;
 pub mod show;
 
 use anyhow::{Result, bail};
@@ -54,7 +54,7 @@ async fn list(global: &Global, stack: &Stack, order: Option<&str>) -> Result<boo
     Ok(true)
 }
 
-fn outbox(stack: &Stack) -> Result<SqsOutbox> {
+pub fn outbox(stack: &Stack) -> Result<SqsOutbox> {
     Ok(SqsOutbox {
         client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
         url: stack.output("RefundsQueueUrl")?.to_owned(),

@@ -1,23 +1,24 @@
-//! `order`: what is known of one order.
+//! How an order looks.
 
 use anyhow::Result;
 use domain::refund::PaymentStatus;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use store::Store;
+use store::dynamo::DynamoEngine;
 use store::orders::{GivenBack, OrderRecord};
 use store::refunds::RefundRecord;
 
-use crate::cli::{Global, Order};
-use crate::cloud::Stack;
+use crate::cli::Global;
 use crate::output;
 
-pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool> {
-    let Order::Get { order_id } = command;
-    let store = stack.store()?;
-    let Some(order) = store.order(order_id).await? else {
-        anyhow::bail!("there is no order {}", output::plain(order_id));
-    };
-    let refunds = store.refunds_of(order_id).await?;
+/// All that is known of it, also of its refunds.
+pub async fn show(
+    global: &Global,
+    store: &Store<DynamoEngine>,
+    order: OrderRecord,
+) -> Result<bool> {
+    let refunds = store.refunds_of(&order.order_id).await?;
     let payment_status = order.payment_status();
     if global.json {
         output::json(&Document {
@@ -71,6 +72,9 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
         ["reserved at".to_owned(), instant(Some(order.created_at))],
         ["paid at".to_owned(), instant(order.paid_at)],
         ["settled at".to_owned(), instant(order.settled_at)],
+        ["shipped at".to_owned(), instant(order.shipped_at)],
+        ["delivered at".to_owned(), instant(order.delivered_at)],
+        ["cancelled at".to_owned(), instant(order.cancelled_at)],
     ];
     if let Some(payment) = order.late_payment {
         let how = match order.given_back {
@@ -98,7 +102,7 @@ pub async fn run(global: &Global, stack: &Stack, command: &Order) -> Result<bool
         )
     );
     if !refunds.is_empty() {
-        println!("\n{}", super::refunds::show::table(&refunds));
+        println!("\n{}", super::super::refunds::show::table(&refunds));
     }
     Ok(true)
 }
