@@ -65,7 +65,25 @@ def main():
     os.environ["SFTP_ENABLED"] = "0"
     from ministack.app import main as serve
 
+    read_gateway_responses()
     serve()
+
+
+def read_gateway_responses():
+    """Has the emulator read out of an API's definition what the service reads there: the answers of its gateway."""
+    from ministack.services import apigateway_v1 as gateway
+
+    read = gateway._import_rest_api
+
+    def read_all(spec, *rest):
+        api = read(spec, *rest)
+        for kind, response in (spec.get("x-amazon-apigateway-gateway-responses") or {}).items():
+            status, _, problem = gateway._put_gateway_response(api, kind, response)
+            if status >= 400:
+                raise ValueError(f"the gateway response {kind}: {problem!r}")
+        return api
+
+    gateway._import_rest_api = read_all
 
 
 if __name__ == "__main__":
