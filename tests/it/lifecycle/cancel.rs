@@ -2,6 +2,7 @@
 
 use domain::journal::Kind;
 use domain::refund::{PaymentStatus, RefundStatus, Refusal, Wanted};
+use domain::tally::Book;
 use domain::{Status, ids};
 use rust_decimal::Decimal;
 use store::Store;
@@ -9,11 +10,12 @@ use store::lifecycle::{Changed, Refused};
 use store::memory::MemoryEngine;
 use store::refunds::{Moved, Requested};
 use store::schema::Table;
+use store::tallies::Live;
 
 use super::support::{ADA, asked, done, its_refund, new, told, units};
 use crate::refunds::support::{begun, cents, completed, kept, lines, opened, requested, sold};
 use crate::simulation::sabotage::{Sabotage, SimEngine};
-use crate::support::{approving, batch, drift, now, order, saga, stock, tally_and_verify};
+use crate::support::{approving, batch, drift, now, order, saga, stock, tally, tally_and_verify};
 
 async fn balanced(store: &Store<MemoryEngine>) {
     let report = tally_and_verify(store).await;
@@ -62,6 +64,40 @@ async fn a_cancelled_order_gives_all_of_it_back() {
     assert_eq!(order.payment_status(), Some(PaymentStatus::Refunded));
     assert_eq!(units(&store, "A").await, (1_000, 0));
     balanced(&store).await;
+}
+
+#[tokio::test]
+async fn units_leave_the_boards_at_once_and_money_when_it_went_back() {
+    let (_, store) = new();
+    sold(&store, "O-1", &[("A", 3)]).await;
+    let ada = kept(&store, "O-1").await.customer_id;
+    // Of all time: units of the product and what it earned; what the customer spent, in how many orders.
+    let stands = async || {
+        tally(&store).await;
+        let (mut product, mut customer) = (None, None);
+        let each = |figure| match figure {
+            Live::Product {
+                book: Book::AllTime,
+                stored,
+                ..
+            } => product = Some((stored.sales.units, stored.sales.amount)),
+            Live::Customer {
+                book: Book::AllTime,
+                subject,
+                stored,
+                ..
+            } if subject.id == ada => customer = Some((stored.spend.amount, stored.spend.orders)),
+            _ => {}
+        };
+        store.each_live_figure(each).await.expect("figures");
+        (product.expect("a product"), customer.expect("a customer"))
+    };
+    assert_eq!(stands().await, ((3, cents(2997)), (cents(2997), 1)));
+    done(&store, Kind::Cancelled, "O-1").await;
+    let nothing = Decimal::ZERO;
+    assert_eq!(stands().await, ((0, nothing), (cents(2997), 1)));
+    completed(&store, &its_refund(&store, "O-1").await.refund_id).await;
+    assert_eq!(stands().await, ((0, nothing), (nothing, 1)));
 }
 
 #[tokio::test]

@@ -13,9 +13,9 @@ use store::schema::Table;
 use store::{Engine, Store};
 
 use super::support::{ADA, asked, its_refund};
-use crate::refunds::bank::{Bank, Outbox, at, compared, worked_off};
+use crate::refunds::bank::{Bank, Outbox, at, compared, messages, run, worked_off};
 use crate::refunds::support::{
-    cents, completed, kept, lines, opened, requested, sold, sold_through,
+    cents, completed, kept, lines, opened, refund, requested, sold, sold_through,
 };
 use crate::support::{drift, moment, now, tally_and_verify};
 
@@ -240,4 +240,68 @@ async fn a_refund_that_was_never_sent_is_found() {
 async fn repeated<E: Engine>(store: &Store<E>, outbox: &Outbox) -> Cancelled {
     let again = refunds::cancel_order(store, outbox, "O-1", &ADA, &moment()).await;
     again.expect("an answer")
+}
+
+/// One run is told no, another one yes, and in between the order is cancelled. The money that went back is on record in the
+/// end, and the rest goes back, too.
+#[tokio::test]
+async fn a_yes_that_comes_after_the_cancellation_holds() {
+    let mut met = 0;
+    for seed in 0..60 {
+        let (engine, bank) = (MemoryEngine::new(), Bank::new(0, 0));
+        let store = Store::new(engine.clone(), 1);
+        sold_through(&store, &bank, "O-1", &[("A", 3)]).await;
+        let id = opened(&store, "k", "O-1", &lines(&[("A", 1, true)])).await;
+        bank.refuse(&id, 1);
+        let stores = [2, 3, 4].map(|seed| Store::new(engine.clone(), seed));
+        let ids = [id];
+        let [one, other, third] = &stores;
+        let other = async {
+            yields(seed % 12).await;
+            run(other, &bank, messages(&ids)).await
+        };
+        let outbox = Outbox::default();
+        let cancels = async {
+            for _ in 0..50 {
+                let cancelled = refunds::cancel_order(third, &outbox, "O-1", &ADA, &moment()).await;
+                if cancelled.expect("an answer").refund.is_some() {
+                    return;
+                }
+                yields(1).await;
+            }
+        };
+        let (first, second, ()) = tokio::join!(run(one, &bank, messages(&ids)), other, cancels);
+        first.and(second).expect("answers");
+        let stands = refund(&store, &ids[0]).await.status;
+        let yes = bank.given_back("O-1") > cents(0);
+        let cancelled = kept(&store, "O-1").await.status == Status::Cancelled;
+        met += u32::from(cancelled && yes && stands == RefundStatus::Failed);
+        // Messages come again, and somebody looks after what failed.
+        for _ in 0..4 {
+            for id in [&ids[0], &domain::ids::refund_id_of_cancelled("O-1")] {
+                if store.refund(id).await.expect("an answer").is_none() {
+                    continue;
+                }
+                run(&store, &bank, messages(std::slice::from_ref(id)))
+                    .await
+                    .expect("an answer");
+                let retried = refunds::retry(&store, &outbox, id, now()).await;
+                retried.expect("an answer");
+                run(&store, &bank, messages(std::slice::from_ref(id)))
+                    .await
+                    .expect("an answer");
+            }
+        }
+        if !kept(&store, "O-1").await.refundable.is_zero() {
+            let rest = opened(&store, "rest", "O-1", &Wanted::Full).await;
+            worked_off(&store, &bank, &[rest]).await;
+        }
+        let order = kept(&store, "O-1").await;
+        assert_eq!(bank.given_back("O-1"), order.refunded, "{seed}: {order:?}");
+        assert_eq!(order.refunded, order.total, "{seed}");
+        assert_eq!(compared(&store, &bank).await, [""; 0], "{seed}");
+        let report = tally_and_verify(&store).await;
+        assert!(drift(&report).is_empty(), "{seed}: {report:#?}");
+    }
+    assert!(met > 2, "it came too late {met} times");
 }
