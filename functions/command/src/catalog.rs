@@ -1,6 +1,6 @@
 //! Products and their stock, and what customers want to be told of.
 
-use api::money::Amount;
+use api::money::{Amount, CurrencyCode, whole, whole_if_any};
 use api::views::{Preferences, Product};
 use api::{Answer, At, Body, Caller, Code, Data, Draw, IdempotencyKey, Name, Problem};
 use axum::Json;
@@ -22,10 +22,11 @@ pub struct ProductWish {
     #[schema(min_length = 1, max_length = 512)]
     name: String,
     price: Amount,
-    #[schema(value_type = String, example = "USD", pattern = "^[A-Z]{3}$")]
+    #[schema(value_type = CurrencyCode)]
     currency: Currency,
     /// What lies in the warehouse: of that, what is reserved stays reserved. Without it the stock stays as it is, and a new
     /// product has none.
+    #[serde(default, deserialize_with = "whole_if_any")]
     #[schema(maximum = 1000000000000_u64)]
     stock: Option<u64>,
 }
@@ -72,6 +73,7 @@ pub async fn put(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 1000000000000_u64)]
     quantity: u64,
 }

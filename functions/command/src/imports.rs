@@ -6,6 +6,7 @@ use api::{Answer, At, Code, Data, Draw, Params, Problem, bytes, media_type};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use intake::{Reader, Settings, Step};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -59,7 +60,7 @@ pub struct Upload {
     post, path = "/orders/import", tag = "imports", operation_id = "import_orders",
     params(FileName),
     request_body(
-        content((String = "text/csv"), (Vec<u8> = "application/gzip")),
+        content((Option<String> = "text/csv"), (Option<Vec<u8>> = "application/gzip")),
         description = "UTF-8, or compressed. Any other encoding is uploaded.",
     ),
     responses(
@@ -104,6 +105,7 @@ pub async fn file(
         let detail = "this is not UTF-8: upload the file, which may have another encoding";
         return Err(Problem::new(Code::Unprocessable, detail));
     }
+    check(&body, app.intake)?;
     let name = name(params.name.as_deref().unwrap_or(usual))?;
     let file = format!("imports/http/{name}");
     let version = app.outside.put(&file, body).await?;
@@ -114,6 +116,26 @@ pub async fn file(
         file,
     };
     Ok((StatusCode::ACCEPTED, Data::new(taken)).into_response())
+}
+
+/// Whether it is a file of orders at all. What is wrong with its rows is told in its import.
+fn check(file: &[u8], settings: Settings) -> Answer<()> {
+    let mut reader = Reader::new(settings, None);
+    reader.push(file);
+    reader.end();
+    let mut rows = Vec::new();
+    loop {
+        let step = reader.step(&mut rows).map_err(|error| {
+            Problem::new(
+                Code::Unprocessable,
+                format!("this is no file of orders: {error}"),
+            )
+        })?;
+        match step {
+            Step::Row => rows.clear(),
+            Step::More | Step::Over(_) => return Ok(()),
+        }
+    }
 }
 
 /// Part of a key in the bucket: nothing in it means anything there.

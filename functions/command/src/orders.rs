@@ -1,13 +1,14 @@
 //! Orders: one that comes by itself, and what people do about those that are completed.
 
+use api::money::{Amount, CurrencyCode, whole};
 use api::views::{Order, Refund, segment};
-use api::{Answer, At, Body, Caller, Code, Data, IdempotencyKey, Name, Problem};
+use api::{Answer, At, Body, Caller, Code, Data, Filled, IdempotencyKey, Name, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::ids;
 use domain::order::Line;
+use domain::{Currency, ids};
 use edge::refunds;
 use intake::{End, Reader, Row, Settings, Step};
 use serde::{Deserialize, Serialize};
@@ -25,10 +26,10 @@ use crate::{App, Shared};
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     /// Without it the Idempotency-Key names the order.
-    #[schema(min_length = 1, max_length = 128)]
-    order_id: Option<String>,
-    #[schema(min_length = 1, max_length = 128)]
-    customer_id: String,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
+    order_id: Option<Filled>,
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    customer_id: Filled,
     #[schema(max_length = 512)]
     customer_name: Option<String>,
     #[schema(max_length = 512)]
@@ -38,11 +39,10 @@ pub struct NewOrder {
     #[schema(max_length = 512)]
     address: Option<String>,
     /// That of the stack by default.
-    #[schema(example = "USD", pattern = "^[A-Z]{3}$")]
-    currency: Option<String>,
+    #[schema(value_type = Option<CurrencyCode>)]
+    currency: Option<Currency>,
     /// What the customer is charged; the sum of the items by default.
-    #[schema(example = "25.00", pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$")]
-    total: Option<String>,
+    total: Option<Amount>,
     /// A day, with or without a time.
     #[schema(example = "2026-03-01", max_length = 64)]
     order_date: Option<String>,
@@ -55,12 +55,12 @@ pub struct NewOrder {
 struct NewItem {
     #[schema(min_length = 1, max_length = 128)]
     sku: String,
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 1000000)]
     quantity: u32,
     /// The catalog's, where no item has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "12.50", pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$")]
-    unit_price: Option<String>,
+    unit_price: Option<Amount>,
 }
 
 /// An order on its way.
@@ -95,7 +95,7 @@ pub async fn new(
     Body(mut order): Body<NewOrder>,
 ) -> Answer<Response> {
     let order_id = match (order.order_id.take(), key) {
-        (Some(order_id), _) => order_id,
+        (Some(order_id), _) => order_id.as_str().to_owned(),
         (None, Some(IdempotencyKey(key))) => ids::order_of_request(&key),
         (None, None) => {
             let detail = "an order without an order_id is named by its Idempotency-Key";
@@ -145,13 +145,16 @@ impl NewOrder {
         let items = serde_json::to_string(&self.items).map_err(unwritable)?;
         let cells = [
             ("order_id", Some(order_id.to_owned())),
-            ("customer_id", Some(self.customer_id)),
+            ("customer_id", Some(self.customer_id.as_str().to_owned())),
             ("customer_name", self.customer_name),
             ("customer_email", self.customer_email),
             ("customer_phone", self.customer_phone),
             ("address", self.address),
-            ("currency", self.currency),
-            ("total", self.total),
+            (
+                "currency",
+                self.currency.map(|currency| currency.to_string()),
+            ),
+            ("total", self.total.map(|Amount(total)| total.to_string())),
             ("order_date", self.order_date),
             ("items", Some(items)),
         ];

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use api::money::{Amount, text};
+use api::money::{Amount, text, whole};
 use api::views::Refund;
 use api::{Answer, At, Body, Caller, Code, Data, IdempotencyKey, Name, Problem};
 use axum::Json;
@@ -47,8 +47,28 @@ struct Fields {
     order_id: Option<String>,
     amount: Option<Amount>,
     full: Option<bool>,
-    lines: Option<Vec<WantedLine>>,
+    lines: Option<Vec<WishLine>>,
     reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WishLine {
+    sku: String,
+    #[serde(deserialize_with = "whole")]
+    quantity: u32,
+    #[serde(default)]
+    restock: bool,
+}
+
+impl From<WishLine> for WantedLine {
+    fn from(line: WishLine) -> WantedLine {
+        WantedLine {
+            sku: line.sku,
+            quantity: line.quantity,
+            restock: line.restock,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Wish {
@@ -57,7 +77,9 @@ impl<'de> Deserialize<'de> for Wish {
         let wanted = match (fields.amount, fields.full, fields.lines) {
             (Some(Amount(amount)), None, None) => Wanted::Amount(amount),
             (None, Some(true), None) => Wanted::Full,
-            (None, None, Some(lines)) => Wanted::Lines(lines),
+            (None, None, Some(lines)) => {
+                Wanted::Lines(lines.into_iter().map(WantedLine::from).collect())
+            }
             (None, None, None) => return Err(D::Error::missing_field("amount")),
             _ => {
                 let what = "one of amount, full (which is true) and lines is needed, and no other";

@@ -19,7 +19,7 @@ pub struct Paging {
     limit: Limit,
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<Position>>,
+    cursor: Option<Cursor>,
 }
 
 /// Products and their stock, in no particular sequence.
@@ -32,7 +32,7 @@ pub async fn list(
     State(app): Shared,
     Params(params): Params<Paging>,
 ) -> Answer<Json<Page<Product>>> {
-    let position = params.cursor.map(|Cursor(position)| position);
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
         .store
         .list_products(params.limit.0, position.as_ref())

@@ -1,7 +1,7 @@
 //! Files that came in, and what could not be taken of them.
 
 use api::views::Import;
-use api::{Answer, Cursor, Data, Limit, Name, Page, Params, Problem};
+use api::{Answer, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use domain::progress::ImportStatus;
@@ -48,8 +48,8 @@ pub struct Filter {
     #[param(inline)]
     status: Option<Status>,
     /// The whole key in the bucket, as an upload was told.
-    #[param(min_length = 1, max_length = 1024)]
-    file: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 1024)]
+    file: Option<Filled>,
     /// Files, or orders that came one by one.
     #[serde(default)]
     #[param(inline, required = false, default = "file")]
@@ -59,7 +59,7 @@ pub struct Filter {
     limit: Limit,
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<Position>>,
+    cursor: Option<Cursor>,
 }
 
 /// What came in, the newest first.
@@ -78,9 +78,9 @@ pub async fn list(
             Kind::Order => Source::Order,
         },
         status: params.status.map(ImportStatus::from),
-        file: params.file.as_deref(),
+        file: params.file.as_ref().map(Filled::as_str),
     };
-    let position = params.cursor.map(|Cursor(position)| position);
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
         .store
         .list_imports(&filter, params.limit.0, position.as_ref());
@@ -112,7 +112,7 @@ pub struct Paging {
     limit: Limit,
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<u64>>,
+    cursor: Option<Cursor>,
 }
 
 /// A row that was not taken.
@@ -145,7 +145,7 @@ pub async fn rejects(
     Name(import_id): Name,
     Params(params): Params<Paging>,
 ) -> Answer<Json<Page<Reject>>> {
-    let from = params.cursor.map_or(0, |Cursor(from)| from);
+    let from = params.cursor.map_or(Ok(0), |cursor| cursor.read())?;
     if app.store.import(&import_id).await?.is_none() {
         return Err(Problem::not_found("import"));
     }

@@ -1,7 +1,7 @@
 //! What is stuck: messages that were put aside, and how much is in the queues.
 
 use api::views::{Failure, FailureWithMessage};
-use api::{Answer, Cursor, Data, Limit, Name, Page, Params, Problem};
+use api::{Answer, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use edge::queues::{Depth, Pulse};
@@ -60,8 +60,8 @@ impl Fault {
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// The short name of a queue.
-    #[param(min_length = 1, max_length = 128)]
-    queue: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
+    queue: Option<Filled>,
     #[serde(default)]
     #[param(inline, required = false, default = "open")]
     state: States,
@@ -75,7 +75,7 @@ pub struct Filter {
     limit: Limit,
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<Position>>,
+    cursor: Option<Cursor>,
 }
 
 /// What was put aside, queue by queue, the newest first.
@@ -99,7 +99,7 @@ pub async fn failures(
         fault: params.fault.map(Fault::name),
         since: params.since,
     };
-    let position = params.cursor.map(|Cursor(position)| position);
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
         .store
         .list_failures(&filter, params.limit.0, position.as_ref());

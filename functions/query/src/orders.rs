@@ -1,7 +1,7 @@
 //! Orders: one with its story, or those of a customer.
 
 use api::views::{Order, OrderStory};
-use api::{Answer, Cursor, Data, Limit, Name, Page, Params, Problem};
+use api::{Answer, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -14,14 +14,14 @@ use crate::Shared;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OfCustomer {
-    #[param(min_length = 1, max_length = 128)]
-    customer_id: String,
+    #[param(value_type = String, min_length = 1, max_length = 128)]
+    customer_id: Filled,
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<Position>>,
+    cursor: Option<Cursor>,
 }
 
 /// The orders of a customer, the newest first.
@@ -34,10 +34,12 @@ pub async fn list(
     State(app): Shared,
     Params(params): Params<OfCustomer>,
 ) -> Answer<Json<Page<Order>>> {
-    let position = params.cursor.map(|Cursor(position)| position);
-    let orders = app
-        .store
-        .orders_of(&params.customer_id, params.limit.0, position.as_ref());
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
+    let orders = app.store.orders_of(
+        params.customer_id.as_str(),
+        params.limit.0,
+        position.as_ref(),
+    );
     Ok(Page::of(orders.await?, |order| Order::from(&order)))
 }
 

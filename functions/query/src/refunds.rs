@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::money::text;
 use api::views::Refund;
-use api::{Answer, At, Cursor, Data, Limit, Name, Page, Params, Problem};
+use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use domain::refund::RefundStatus;
@@ -56,10 +56,10 @@ pub struct Filter {
     #[serde(rename = "type")]
     #[param(inline)]
     kind: Option<Kind>,
-    #[param(min_length = 1, max_length = 128)]
-    customer_id: Option<String>,
-    #[param(min_length = 1, max_length = 128)]
-    order_id: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
+    customer_id: Option<Filled>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
+    order_id: Option<Filled>,
     /// Days are those of UTC. Thirty days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
     from_date: Option<Date>,
@@ -71,7 +71,7 @@ pub struct Filter {
     limit: Limit,
     /// The `next` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<Position>>,
+    cursor: Option<Cursor>,
 }
 
 /// Refunds, the newest first.
@@ -88,12 +88,12 @@ pub async fn list(
     let filter = RefundFilter {
         status: params.status.map(RefundStatus::from),
         full: params.kind.map(|kind| kind == Kind::Full),
-        customer_id: params.customer_id.as_deref(),
-        order_id: params.order_id.as_deref(),
+        customer_id: params.customer_id.as_ref().map(Filled::as_str),
+        order_id: params.order_id.as_ref().map(Filled::as_str),
         from: params.from_date,
         to: params.to_date,
     };
-    let position = params.cursor.map(|Cursor(position)| position);
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
         .store
         .list_refunds(&filter, now, params.limit.0, position.as_ref());

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use axum::http::Method;
 use domain::access::Scope;
 use serde_json::Value;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
-    ResponseBuilder, ServerBuilder,
+    ResponseBuilder, Schema, ServerBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -61,13 +61,24 @@ pub fn joined(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
 
 /// What every operation may answer besides its own.
 fn complete(_method: Method, operation: &mut Operation) {
+    let parameters = operation.parameters.iter_mut().flatten();
+    for parameter in parameters {
+        if let RefOr::T(parameter) = parameter {
+            parameter.schema = parameter.schema.take().map(never_null);
+        }
+    }
     let mut codes: BTreeSet<u16> = BTreeSet::from([429, 500, 503]);
     let parameters = operation.parameters.as_ref();
     if parameters.is_some_and(|parameters| !parameters.is_empty()) {
         codes.insert(400);
+        let in_path = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(one) if one.parameter_in == ParameterIn::Path);
+        if parameters.is_some_and(|parameters| parameters.iter().any(in_path)) {
+            codes.insert(404);
+        }
+        codes.insert(422);
     }
     if operation.request_body.is_some() {
-        codes.extend([400, 413, 415]);
+        codes.extend([400, 413, 415, 422]);
     }
     if scope(operation).is_some() {
         codes.extend([401, 403]);
@@ -91,13 +102,37 @@ fn complete(_method: Method, operation: &mut Operation) {
     }
 }
 
+/// What is left out of a path, a query or a header is left out: nothing there is null.
+fn never_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let Ok(mut json) = serde_json::to_value(&schema) else {
+        return schema;
+    };
+    let is_null = |kind: &Value| kind == "null" || kind["type"] == "null";
+    for list in ["type", "oneOf"] {
+        let Some(kinds) = json[list].as_array_mut() else {
+            continue;
+        };
+        kinds.retain(|kind| !is_null(kind));
+        if let [only] = &kinds[..] {
+            let only = only.clone();
+            match list {
+                "type" => json["type"] = only,
+                _ => json = only,
+            }
+        }
+    }
+    serde_json::from_value(json).unwrap_or(schema)
+}
+
 fn described(code: u16) -> &'static str {
     match code {
         400 => "The request cannot be read: `field` names the part that is wrong",
         401 => "No token, or none that is valid",
         403 => "The token does not have the scope",
+        404 => "Nothing has this name",
         413 => "The body is too long",
         415 => "The body is of another type",
+        422 => "The request can be read, and breaks a rule",
         429 => "Too many requests",
         500 => "An error of ours",
         _ => "Not now: try again in a moment",
@@ -146,9 +181,16 @@ pub fn methods(path: &str) -> Vec<String> {
             .map(|(path, item)| (path.clone(), methods(item)))
             .collect()
     });
-    let matching = PATHS.iter().filter(|(template, _)| fits(template, path));
-    let methods: BTreeSet<&String> = matching.flat_map(|(_, methods)| methods).collect();
-    methods.into_iter().cloned().collect()
+    let is_named = |(template, _): &&(String, Vec<String>)| template == path;
+    let fits = |(template, _): &&(String, Vec<String>)| fits(template, path);
+    // What is named is meant, also where something else has a place for any name.
+    let found = PATHS
+        .iter()
+        .find(is_named)
+        .or_else(|| PATHS.iter().find(fits));
+    found
+        .map(|(_, methods)| methods.clone())
+        .unwrap_or_default()
 }
 
 fn fits(template: &str, path: &str) -> bool {

@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, header};
 use domain::limits::REQUEST_KEY_BYTES;
 use domain::order::{check_key, check_text};
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 
 use crate::problem::{Code, Problem};
 
@@ -123,6 +124,26 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// A text that says something: a name to look for.
+#[derive(Debug, Clone)]
+pub struct Filled(String);
+
+impl Filled {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Filled, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.is_empty() {
+            true => Err(D::Error::custom("this is empty")),
+            false => Ok(Filled(text)),
+        }
+    }
+}
+
 /// The one name in a path: an order, a refund, a customer. What can be no name is nobody's.
 #[derive(Debug)]
 pub struct Name(pub String);
@@ -131,11 +152,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Problem> {
-        let wrong = |why: String| Problem::of_field(Code::InvalidParameter, "path", why);
         let Path(name) = <Path<String> as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
-            .map_err(|_| wrong("this is not UTF-8".to_owned()))?;
-        check_key("the name in the path", &name).map_err(|error| wrong(error.to_string()))?;
+            .map_err(|_| Problem::of_field(Code::InvalidParameter, "path", "this is not UTF-8"))?;
+        check_key("the name in the path", &name)
+            .map_err(|error| Problem::of_field(Code::NotFound, "path", error.to_string()))?;
         Ok(Name(name))
     }
 }

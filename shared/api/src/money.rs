@@ -5,7 +5,8 @@ use rust_decimal::Decimal;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A number of JSON with all its digits: no float is on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
@@ -27,8 +28,22 @@ impl Serialize for Number {
     }
 }
 
+/// The codes of currencies, for the description.
+pub struct CurrencyCode;
+
+impl PartialSchema for CurrencyCode {
+    fn schema() -> RefOr<Schema> {
+        let codes = Currency::all().map(Currency::code);
+        let schema = ObjectBuilder::new().schema_type(Type::String);
+        schema.enum_values(Some(codes)).into()
+    }
+}
+
+impl ToSchema for CurrencyCode {}
+
 /// An amount that somebody asks for, in whatever currency it will turn out to be in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(transparent)]
 #[schema(value_type = String, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "25.00")]
 pub struct Amount(pub Decimal);
 
@@ -43,6 +58,31 @@ impl<'de> Deserialize<'de> for Amount {
         let wrong = || Error::custom("an amount is written as \"25.00\"");
         amount.flatten().map(Amount).ok_or_else(wrong)
     }
+}
+
+/// A whole number, also where JSON has it as `2.0`.
+pub fn whole<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: TryFrom<u64>,
+    D: Deserializer<'de>,
+{
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let written = number.to_string();
+    let digits = written.strip_suffix(".0").unwrap_or(&written);
+    let whole = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| T::try_from(number).ok());
+    whole.ok_or_else(|| D::Error::custom(format!("{number} is not a whole number, or too large")))
+}
+
+/// The same, or nothing.
+pub fn whole_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Whole(#[serde(deserialize_with = "whole")] u64);
+    let whole = Option::<Whole>::deserialize(deserializer)?;
+    Ok(whole.map(|Whole(whole)| whole))
 }
 
 /// With the digits of its currency.

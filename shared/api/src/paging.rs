@@ -6,6 +6,8 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::page::PAGE_ITEMS;
 
+use crate::problem::{Code, Problem};
+
 /// The most that one page shows.
 const LONGEST: u32 = PAGE_ITEMS;
 
@@ -29,16 +31,19 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// Where the next page begins. Opaque to whoever carries it, and as good as any other input when it comes back.
-#[derive(Debug, Clone)]
-pub struct Cursor<P>(pub P);
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
 
-impl<'de, P: DeserializeOwned> Deserialize<'de> for Cursor<P> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Cursor<P>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let json = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+impl Cursor {
+    pub fn read<P: DeserializeOwned>(&self) -> Result<P, Problem> {
+        let json = BASE64_URL_SAFE_NO_PAD.decode(&self.0).ok();
         let position = json.and_then(|json| serde_json::from_slice(&json).ok());
-        let wrong = || Error::custom("this is no cursor that came from here");
-        position.map(Cursor).ok_or_else(wrong)
+        let wrong = || {
+            let detail = "this is no cursor that came from here";
+            Problem::of_field(Code::InvalidCursor, "cursor", detail)
+        };
+        position.ok_or_else(wrong)
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Code {
     UnsupportedMediaType,
     /// What was asked for can be read, and breaks a rule.
     Unprocessable,
+    /// No page of this list leads on there.
+    InvalidCursor,
     IdempotencyKeyReused,
     TooManyRequests,
     Internal,
@@ -64,7 +66,9 @@ impl Code {
             Code::WrongState | Code::NotRefundable | Code::AlreadyExists => StatusCode::CONFLICT,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::Unprocessable | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::Unprocessable | Code::InvalidCursor | Code::IdempotencyKeyReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -165,9 +169,9 @@ impl From<ListError> for Problem {
         match error {
             ListError::BadPosition => {
                 let detail = "this is no cursor of this list";
-                Problem::of_field(Code::InvalidParameter, "cursor", detail)
+                Problem::of_field(Code::InvalidCursor, "cursor", detail)
             }
-            ListError::BadFilter(why) => Problem::new(Code::InvalidParameter, why),
+            ListError::BadFilter(why) => Problem::new(Code::Unprocessable, why),
             ListError::Fault(fault) => fault.into(),
         }
     }

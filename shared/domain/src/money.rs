@@ -14,6 +14,15 @@ pub struct Currency {
 }
 
 impl Currency {
+    /// All of them, by their codes.
+    pub fn all() -> impl Iterator<Item = Currency> {
+        let letters = || b'A'..=b'Z';
+        let codes = letters().flat_map(move |one| {
+            letters().flat_map(move |two| letters().map(move |three| [one, two, three]))
+        });
+        codes.filter_map(|code| str::from_utf8(&code).ok()?.parse().ok())
+    }
+
     /// Digits after the decimal point: 2 for USD, 0 for JPY, 3 for KWD.
     pub fn scale(self) -> u32 {
         self.scale

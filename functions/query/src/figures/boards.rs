@@ -1,6 +1,6 @@
 //! Who spent most, what is sold most, and where somebody stands.
 
-use api::money::Number;
+use api::money::{CurrencyCode, Number};
 use api::{Answer, At, Data, Name, Params, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -44,7 +44,7 @@ pub struct ProductRow {
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Boards {
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     currency: Currency,
     customers: Vec<CustomerRow>,
     products: Vec<ProductRow>,
@@ -80,7 +80,7 @@ pub struct Which {
     #[param(value_type = Option<String>, format = Date)]
     date: Option<Date>,
     /// That of the stack by default.
-    #[param(value_type = Option<String>, example = "USD", pattern = "^[A-Z]{3}$")]
+    #[param(value_type = Option<CurrencyCode>)]
     currency: Option<Currency>,
 }
 
@@ -107,7 +107,7 @@ pub struct WhichProducts {
     #[param(value_type = Option<String>, format = Date)]
     date: Option<Date>,
     /// That of the stack by default.
-    #[param(value_type = Option<String>, example = "USD", pattern = "^[A-Z]{3}$")]
+    #[param(value_type = Option<CurrencyCode>)]
     currency: Option<Currency>,
 }
 
@@ -218,7 +218,7 @@ pub async fn products(
 pub struct CustomerRank {
     customer_id: String,
     customer_name: Option<String>,
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     currency: Currency,
     rank: u64,
     /// Customers on the board.

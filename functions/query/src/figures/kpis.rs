@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::money::Number;
+use api::money::{CurrencyCode, Number};
 use api::{Answer, At, Data, Params};
 use axum::Json;
 use axum::extract::State;
@@ -60,7 +60,7 @@ impl Kpis {
 pub struct Daily {
     #[schema(value_type = String, format = Date)]
     date: Date,
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     currency: Currency,
     #[serde(flatten)]
     pub kpis: Kpis,
@@ -102,7 +102,7 @@ pub struct Hourly {
 pub struct Hours {
     #[schema(value_type = String, format = Date)]
     date: Date,
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     currency: Currency,
     /// All of the day, and those that are still to come.
     hours: Vec<Hourly>,
@@ -114,7 +114,7 @@ pub struct Range {
     start_date: Date,
     #[schema(value_type = String, format = Date)]
     end_date: Date,
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     currency: Currency,
     #[serde(flatten)]
     kpis: Kpis,
@@ -155,7 +155,7 @@ pub struct OfDay {
     #[param(value_type = Option<String>, format = Date)]
     pub date: Option<Date>,
     /// That of the stack by default.
-    #[param(value_type = Option<String>, example = "USD", pattern = "^[A-Z]{3}$")]
+    #[param(value_type = Option<CurrencyCode>)]
     pub currency: Option<Currency>,
 }
 
@@ -164,7 +164,7 @@ pub struct OfDay {
 #[into_params(parameter_in = Query)]
 pub struct InCurrency {
     /// That of the stack by default.
-    #[param(value_type = Option<String>, example = "USD", pattern = "^[A-Z]{3}$")]
+    #[param(value_type = Option<CurrencyCode>)]
     pub currency: Option<Currency>,
 }
 
@@ -178,7 +178,7 @@ pub struct OfRange {
     #[param(value_type = String, format = Date)]
     end_date: Date,
     /// That of the stack by default.
-    #[param(value_type = Option<String>, example = "USD", pattern = "^[A-Z]{3}$")]
+    #[param(value_type = Option<CurrencyCode>)]
     currency: Option<Currency>,
 }
 

@@ -62,7 +62,7 @@ impl App {
 
 /// The days from one to another, both included.
 fn span(first: Date, last: Date, names: (&str, &str)) -> Answer<()> {
-    let wrong = |why: String| Err(Problem::of_field(Code::InvalidParameter, names.1, why));
+    let wrong = |why: String| Err(Problem::of_field(Code::Unprocessable, names.1, why));
     if first > last {
         return wrong(format!("{last} is before {}, {first}", names.0));
     }

@@ -11,11 +11,15 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
+use super::python::{Python, run};
 use super::{eventually, read};
 
 /// What the template needs of AWS.
 const SERVICES: &str =
     "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,sqs,states";
+
+/// The emulator itself, and all that it stands on.
+pub const REQUIREMENTS: &str = "infra/emulator/requirements.txt";
 
 /// What an emulator wrote is not taken away before.
 const LEFT_ALONE: Duration = Duration::from_secs(600);
@@ -42,36 +46,6 @@ pub struct Emulator {
     port: u16,
     /// Its standard input is what ties it to this process.
     process: Child,
-}
-
-/// Puts the pinned emulator into a virtual environment of its own, once for each set of pins.
-pub async fn install(root: &Path, folder: &Path) -> Result<()> {
-    let environment = environment(root, folder)?;
-    let finished = environment.join("installed");
-    if finished.exists() {
-        return Ok(());
-    }
-    run(Command::new(python().await?)
-        .args(["-m", "venv", "--clear"])
-        .arg(&environment))
-    .await?;
-    let requirements = root.join("infra/emulator/requirements.txt");
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "--no-compile",
-        "--requirement",
-    ];
-    run(Command::new(environment.join("bin/python"))
-        .args(pip)
-        .arg(requirements))
-    .await?;
-    File::create(finished)?;
-    Ok(())
 }
 
 /// Takes away what emulators left that are gone: each holds a copy of every function. One that is about to start answers
@@ -106,7 +80,8 @@ impl Emulator {
         std::fs::create_dir_all(&scratch)?;
         let log = File::create(&log_path)?;
         // Not one of the runtime's own: it outlives runtimes when tests share it.
-        let mut command = std::process::Command::new(environment(root, folder)?.join("bin/python"));
+        let environment = Python::named(root, folder, REQUIREMENTS)?;
+        let mut command = std::process::Command::new(environment.program("python"));
         command
             .arg(root.join("infra/emulator/run.py"))
             // Functions inherit this environment, and must find in it what Lambda would give them, and nothing else.
@@ -225,42 +200,4 @@ fn answers(port: u16) -> bool {
         Duration::from_millis(500),
     )
     .is_ok()
-}
-
-/// Named after the pins, so that new pins make a new environment.
-fn environment(root: &Path, folder: &Path) -> Result<PathBuf> {
-    let pins = read(&root.join("infra/emulator/requirements.txt"))?;
-    Ok(folder.join(format!("python-{}", domain::ids::short_hash(&[&pins]))))
-}
-
-/// The first Python that is new enough for the emulator.
-async fn python() -> Result<&'static str> {
-    for candidate in ["python3.11", "python3", "python3.12", "python3.13"] {
-        let new_enough = "import sys; sys.exit(sys.version_info < (3, 10))";
-        let status = Command::new(candidate)
-            .args(["-c", new_enough])
-            .stderr(Stdio::null())
-            .status()
-            .await;
-        if status.is_ok_and(|status| status.success()) {
-            return Ok(candidate);
-        }
-    }
-    bail!("the emulator needs Python 3.10 or newer, with venv, as python3")
-}
-
-async fn run(command: &mut Command) -> Result<()> {
-    let output = command
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    ensure!(
-        output.status.success(),
-        "{:?} ended with {}: {}",
-        command.as_std().get_program(),
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(())
 }

@@ -3,6 +3,7 @@
 mod build;
 mod deploy;
 mod emulator;
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use crate::cloud::{Cloud, Stack};
 use build::Build;
 pub use build::FUNCTIONS;
 pub use emulator::{Emulator, Life};
+pub use python::Python;
 
 /// A checkout, and where this run's binaries are: the target folder decides the profile of the functions, so that
 /// nothing is built twice.
@@ -51,7 +53,13 @@ impl Workspace {
     }
 
     pub async fn install_emulator(&self) -> Result<()> {
-        emulator::install(&self.root, &self.folder()).await
+        self.install(emulator::REQUIREMENTS).await?;
+        Ok(())
+    }
+
+    /// What a file of pins in the checkout names.
+    pub async fn install(&self, requirements: &str) -> Result<Python> {
+        Python::installed(&self.root, &self.folder(), requirements).await
     }
 
     pub async fn start_emulator(&self, port: u16, life: Life) -> Result<Emulator> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Currency, Reason, Status};
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use store::orders::OrderRecord;
@@ -11,7 +12,7 @@ use store::timeline::{Event, Timeline};
 use utoipa::ToSchema;
 
 use super::Refund;
-use crate::money::text;
+use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Order {
@@ -24,7 +25,7 @@ pub struct Order {
     #[schema(value_type = Option<String>)]
     pub payment_status: Option<&'static str>,
     pub customer_id: String,
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     pub currency: Currency,
     pub total: String,
     /// How far the total is from the sum of the lines.
@@ -110,9 +111,16 @@ impl From<&OrderRecord> for Order {
     }
 }
 
+/// What may stand in a path as it is.
+const PLAIN: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// A name as a part of a path.
 pub fn segment(name: &str) -> String {
-    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(name, &PLAIN).to_string()
 }
 
 /// An order with all that happened to it.

@@ -6,7 +6,7 @@ use store::products::ProductRecord;
 use utoipa::ToSchema;
 
 use super::segment;
-use crate::money::text;
+use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Product {
@@ -14,7 +14,7 @@ pub struct Product {
     pub url: String,
     pub name: String,
     pub price: String,
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     pub currency: Currency,
     /// Always what is available, reserved and sold.
     pub stocked: u64,

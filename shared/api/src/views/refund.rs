@@ -7,7 +7,7 @@ use serde::Serialize;
 use store::refunds::RefundRecord;
 use utoipa::ToSchema;
 
-use crate::money::text;
+use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Refund {
@@ -16,7 +16,7 @@ pub struct Refund {
     pub url: String,
     pub order_id: String,
     pub customer_id: String,
-    #[schema(value_type = String, example = "USD")]
+    #[schema(value_type = CurrencyCode)]
     pub currency: Currency,
     #[schema(example = "25.00")]
     pub amount: String,
