@@ -3,6 +3,7 @@
 mod access;
 mod access_on_stack;
 mod api;
+mod api_on_stack;
 mod catalog;
 mod chunk_process;
 mod contention;

@@ -49,10 +49,10 @@ pub struct Filter {
     status: Option<Status>,
     /// The whole key in the bucket, as an upload was told.
     #[param(value_type = Option<String>, min_length = 1, max_length = 1024)]
-    file: Option<Filled>,
-    /// Files, or orders that came one by one.
+    file: Option<Filled<1024>>,
+    /// Files, which it is by default, or orders that came one by one.
     #[serde(default)]
-    #[param(inline, required = false, default = "file")]
+    #[param(inline, required = false)]
     source: Kind,
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]

@@ -62,8 +62,9 @@ pub struct Filter {
     /// The short name of a queue.
     #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
     queue: Option<Filled>,
+    /// `open` by default: what nobody has decided about, or what is just being sent again.
     #[serde(default)]
-    #[param(inline, required = false, default = "open")]
+    #[param(inline, required = false)]
     state: States,
     #[param(inline)]
     fault: Option<Fault>,

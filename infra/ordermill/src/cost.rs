@@ -52,10 +52,9 @@ impl Cost {
             ..Cost::default()
         };
         for function in FUNCTIONS {
-            let group = format!("/aws/lambda/{}-{function}", stack.name);
             let since = import.record.created_at.as_millisecond();
             let total = cost.functions.entry(function).or_default();
-            for usage in logged(stack, &group, since)
+            for usage in logged(stack, function, since)
                 .await
                 .with_context(|| format!("reading the log of {function}"))?
             {
@@ -88,19 +87,21 @@ impl Cost {
     }
 }
 
-async fn logged(stack: &Stack, group: &str, since_ms: i64) -> Result<Vec<Usage>> {
+/// What each invocation of a function asked of AWS, since then.
+pub async fn logged(stack: &Stack, function: &str, since_ms: i64) -> Result<Vec<Usage>> {
     #[derive(Deserialize)]
     struct Line {
         message: String,
         usage: Option<String>,
     }
+    let group = format!("/aws/lambda/{}-{function}", stack.name);
     let client = aws_sdk_cloudwatchlogs::Client::new(&stack.cloud.aws);
     let mut found = Vec::new();
     let mut token = None;
     loop {
         let request = client
             .filter_log_events()
-            .log_group_name(group)
+            .log_group_name(&group)
             .start_time(since_ms)
             .filter_pattern("usage");
         let page = match request.set_next_token(token).send().await {

@@ -4,7 +4,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use domain::limits::REQUEST_KEY_BYTES;
+use domain::limits::{KEY_BYTES, REQUEST_KEY_BYTES};
 use domain::order::{check_key, check_text};
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, Error};
@@ -124,22 +124,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// A text that says something: a name to look for.
+/// A text that says something, in so many characters at most: a name to look for.
 #[derive(Debug, Clone)]
-pub struct Filled(String);
+pub struct Filled<const MOST: usize = KEY_BYTES>(String);
 
-impl Filled {
+impl<const MOST: usize> Filled<MOST> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl<'de> Deserialize<'de> for Filled {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Filled, D::Error> {
+impl<'de, const MOST: usize> Deserialize<'de> for Filled<MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Filled<MOST>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        match text.is_empty() {
-            true => Err(D::Error::custom("this is empty")),
-            false => Ok(Filled(text)),
+        match (1..=MOST).contains(&text.chars().count()) {
+            true => Ok(Filled(text)),
+            false => Err(D::Error::custom(format!("this has 1 to {MOST} characters"))),
         }
     }
 }

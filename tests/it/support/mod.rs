@@ -5,6 +5,7 @@ pub mod failed;
 pub mod lambda;
 pub mod memory;
 pub mod plain;
+pub mod policies;
 pub mod reading;
 pub mod stack;
 

@@ -99,9 +99,9 @@ pub struct WhichProducts {
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 10)]
     limit: Rows,
-    /// What counts.
+    /// What counts: revenue by default.
     #[serde(default)]
-    #[param(inline, required = false, default = "revenue")]
+    #[param(inline, required = false)]
     by: Sold,
     /// Only what happened on this day of the business; all time by default.
     #[param(value_type = Option<String>, format = Date)]

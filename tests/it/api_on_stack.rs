@@ -1,0 +1,335 @@
+//! The API on the local stack, over HTTP: who may call, what its own description makes of it, and refunds that meet.
+
+mod latency;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use domain::access::{Scopes, Token};
+use domain::catalog::Policy;
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use ordermill::cloud::Stack;
+use ordermill::commands::catalog;
+use ordermill::gateway::{Behaviour, Server};
+use ordermill::local::Workspace;
+use reqwest::{Client, Method, StatusCode};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use store::Store;
+use store::dynamo::DynamoEngine;
+use store::tokens::TokenRecord;
+use tokio::process::Command;
+
+use crate::support::policies;
+use crate::support::stack::{deployed, deployed_with, ended, free_port, upload};
+use crate::support::{drift, file, read, stock};
+
+/// What calls the API of a stack.
+struct Caller {
+    client: Client,
+    url: String,
+    token: Option<String>,
+}
+
+impl Caller {
+    fn new(stack: &Stack, token: Option<&Token>) -> Caller {
+        Caller {
+            client: Client::new(),
+            url: stack.api_url().expect("a URL"),
+            token: token.map(|token| token.reveal().to_owned()),
+        }
+    }
+
+    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method: Method = method.parse().expect("a method");
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> (StatusCode, Value) {
+        answered(self.request(method, path)).await
+    }
+
+    async fn post(&self, path: &str, key: &str, body: &Value) -> (StatusCode, Value) {
+        let request = self.request("POST", path).header("Idempotency-Key", key);
+        let request = request.header("Content-Type", "application/json");
+        answered(request.body(body.to_string())).await
+    }
+}
+
+async fn answered(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    let answer = request.send().await.expect("an answer");
+    let status = answer.status();
+    let body = answer.bytes().await.expect("a body");
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// A token on record.
+async fn token(
+    store: &Store<DynamoEngine>,
+    scopes: &str,
+    expires_in: Option<SignedDuration>,
+) -> (Token, TokenRecord) {
+    let mut bits = [0; 32];
+    bits.fill_with(|| fastrand::u8(..));
+    let (token, now) = (Token::new(bits), Timestamp::now());
+    let scopes: Scopes = scopes.parse().expect("scopes");
+    let expires = expires_in.map(|time| now + time);
+    let record = TokenRecord::new(&token, "tests", scopes, expires, now);
+    store.put_token(&record).await.expect("on record");
+    (token, record)
+}
+
+async fn imported(stack: &Stack, store: &Store<DynamoEngine>) {
+    let catalog = file("events/demo-catalog.csv");
+    let loaded = catalog::load(stack, &catalog, Policy::Set).await;
+    loaded.expect("a catalog");
+    let id = upload(stack, "demo.csv", &read("events/demo-orders.csv")).await;
+    ended(store, &id, 120, Duration::from_millis(200)).await;
+}
+
+/// Each route takes a valid token, and nothing else. Which scope it takes is tried without HTTP.
+#[tokio::test]
+async fn no_route_is_open_to_who_has_no_valid_token() {
+    let deployed = deployed("tokens").await;
+    let stack = &deployed.stack;
+    let store = stack.store().expect("a store");
+    let (expired, _) = token(&store, "admin", Some(SignedDuration::from_secs(-1))).await;
+    let (revoked, record) = token(&store, "admin", None).await;
+    let (valid, own) = token(&store, "read", None).await;
+    let now = Timestamp::now();
+    store
+        .revoke_token(&record.token_id, now)
+        .await
+        .expect("revoked");
+    let unknown = Token::new([7; 32]);
+    let strangers = [None, Some(&unknown), Some(&expired), Some(&revoked)];
+    let document: Value = serde_json::from_str(api::document::PUBLISHED).expect("json");
+    let mut open = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for method in item.as_object().expect("methods").keys() {
+            let method = method.to_uppercase();
+            let filled = path.replace('{', "x-").replace('}', "");
+            for token in strangers {
+                let answer = Caller::new(stack, token).ask(&method, &filled).await;
+                let (status, body) = answer;
+                if status != StatusCode::UNAUTHORIZED || path.starts_with("/webhooks") {
+                    open.insert(path.clone());
+                    continue;
+                }
+                assert_eq!(body["code"], "unauthorized", "{method} {path}");
+            }
+        }
+    }
+    // The webhook says so itself: it is signed.
+    let expected = ["/health", "/webhooks/payments"].map(str::to_owned);
+    assert_eq!(open, BTreeSet::from(expected));
+
+    // What is revoked is taken for a while, and for no minute more.
+    let caller = Caller::new(stack, Some(&valid));
+    assert_eq!(caller.ask("GET", "/stats").await.0, StatusCode::OK);
+    let (status, body) = caller.post("/refunds", "k", &json!({})).await;
+    assert_eq!(
+        (status, &body["code"]),
+        (StatusCode::FORBIDDEN, &json!("forbidden"))
+    );
+    let revoked_at = Instant::now();
+    let now = Timestamp::now();
+    store
+        .revoke_token(&own.token_id, now)
+        .await
+        .expect("revoked");
+    while caller.ask("GET", "/stats").await.0 != StatusCode::UNAUTHORIZED {
+        let since = revoked_at.elapsed();
+        assert!(since < Duration::from_secs(60), "taken after {since:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Requests that are made up from the description: no 5xx, and nothing that it does not say.
+#[tokio::test]
+async fn the_api_does_what_its_description_says() {
+    let deployed = deployed("described").await;
+    let stack = &deployed.stack;
+    let store = stack.store().expect("a store");
+    imported(stack, &store).await;
+    let (admin, _) = token(&store, "admin", None).await;
+    let workspace = Workspace::at(&file(".")).expect("a checkout");
+    let python = workspace.install("tests/api/requirements.txt").await;
+    let python = python.expect("a generator of requests");
+    let run = Command::new(python.program("st"))
+        .arg("--config-file")
+        .arg(file("tests/api/schemathesis.toml"))
+        .arg("run")
+        .arg(file("infra/api.openapi.json"))
+        .args(["--url", &stack.api_url().expect("a URL")])
+        .args(["-H", &format!("Authorization: Bearer {}", admin.reveal())])
+        .args(["--checks", "all", "--phases", "examples,coverage,fuzzing"])
+        .args(["--max-examples", "4", "--workers", "2", "--seed", "1"])
+        .args([
+            "--generation-database",
+            "none",
+            "--no-color",
+            "--warnings",
+            "off",
+        ])
+        .output()
+        .await
+        .expect("requests that are made");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    let summary = said.lines().filter(|line| line.contains("generated"));
+    println!("{}", summary.collect::<Vec<_>>().join("\n"));
+    let health = Caller::new(stack, None).ask("GET", "/health").await;
+    assert_eq!(health.0, StatusCode::OK);
+    let seen = policies::check(stack).await;
+    for function in ["authorize", "query", "command", "refund"] {
+        assert!(seen.contains(function), "{function} did nothing: {seen:?}");
+    }
+    let reads = policies::allowed(stack, "query").await;
+    let writes: Vec<_> = reads
+        .keys()
+        .filter(|action| !policies::only_reads(action))
+        .collect();
+    assert!(writes.is_empty(), "query may write: {writes:?}");
+}
+
+/// Of one order, in random amounts and under repeated keys, all at once.
+#[tokio::test]
+async fn two_hundred_refunds_at_once_give_back_no_more_than_was_paid() {
+    let port = free_port();
+    let parameters = [("PaymentGateway", format!("http://127.0.0.1:{port}"))];
+    let deployed = deployed_with("meeting", &parameters).await;
+    let stack = &deployed.stack;
+    let key = stack.payment_key().await.expect("a key");
+    let gateway = Server::start(port, key, Behaviour::default(), None).await;
+    let gateway = gateway.expect("a gateway");
+    let store = stack.store().expect("a store");
+    stock(&store, &[("R-1", 1_000)]).await;
+    let rows = "order_id,customer_id,product_sku,quantity,unit_price\nR-1,C-1,R-1,100,10.00\n";
+    let rows = format!("{rows}R-2,C-2,R-1,10,10.00\n");
+    let id = upload(stack, "refunds.csv", rows.as_bytes()).await;
+    let import = ended(&store, &id, 60, Duration::from_millis(200)).await;
+    assert_eq!(import.progress.completed, 2);
+
+    let (token, _) = token(&store, "refund", None).await;
+    let caller = Caller::new(stack, Some(&token));
+    let mut random = fastrand::Rng::with_seed(11);
+    let requests: Vec<(u32, String)> = (0..200_u32)
+        .map(|number| {
+            // Every fourth comes under the key of another one, and for its amount.
+            let number = number - u32::from(number % 4 == 3);
+            let mut of_key = fastrand::Rng::with_seed(u64::from(number));
+            (number, Decimal::new(of_key.i64(1..2_000), 2).to_string())
+        })
+        .collect();
+    let mut order = requests.clone();
+    random.shuffle(&mut order);
+    let asked = order.iter().map(|(number, amount)| {
+        let body = json!({"amount": amount, "reason": "broken"});
+        let key = format!("key {number}");
+        let caller = &caller;
+        async move {
+            (
+                number,
+                caller.post("/orders/R-1/refunds", &key, &body).await,
+            )
+        }
+    });
+    let mut ids = BTreeSet::new();
+    let mut refused = 0;
+    for (number, (status, body)) in join_all(asked).await {
+        match status {
+            StatusCode::ACCEPTED => {
+                ids.insert((number, body["data"]["refund_id"].to_string()));
+            }
+            StatusCode::CONFLICT => refused += 1,
+            other => panic!("{other}: {body}"),
+        }
+    }
+    let keys: BTreeSet<_> = ids.iter().map(|(number, _)| number).collect();
+    assert_eq!(keys.len(), ids.len(), "a key has one refund");
+    let same = (0..50).map(|_| {
+        let body = json!({"full": true, "reason": "never arrived"});
+        let caller = &caller;
+        async move {
+            caller
+                .post("/refunds", "once", &with_order(&body, "R-2"))
+                .await
+        }
+    });
+    let same: BTreeSet<String> = join_all(same)
+        .await
+        .into_iter()
+        .map(|(status, body)| {
+            assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+            body.to_string()
+        })
+        .collect();
+    assert_eq!(same.len(), 1, "fifty repeats have one answer");
+
+    let started = Instant::now();
+    loop {
+        let mut open = 0;
+        let each = |refund: store::refunds::RefundRecord| {
+            open += u32::from(refund.status.is_open());
+        };
+        store.each_refund(each).await.expect("the refunds");
+        if open == 0 {
+            break;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "{open} are open"
+        );
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    for (order_id, total) in [("R-1", 1_000), ("R-2", 100)] {
+        let order = store
+            .order(order_id)
+            .await
+            .expect("an answer")
+            .expect("an order");
+        assert!(order.refunded <= Decimal::from(total), "{order:?}");
+        assert_eq!(order.refunded + order.refundable, Decimal::from(total));
+    }
+    println!("{} refunds, {refused} refused", ids.len());
+    balanced(&store, &gateway).await;
+    policies::check(stack).await;
+}
+
+fn with_order(body: &Value, order_id: &str) -> Value {
+    let mut body = body.clone();
+    body["order_id"] = json!(order_id);
+    body
+}
+
+/// Our books, and the gateway's ledger. The figures are behind by a moment.
+async fn balanced(store: &Store<DynamoEngine>, gateway: &Server) {
+    let started = Instant::now();
+    loop {
+        let books = ordermill::verify::Books::load(store, &jiff::tz::TimeZone::UTC).await;
+        let books = books.expect("books that can be read");
+        let mut report = books.verify(Timestamp::now());
+        let ledger = gateway.entries();
+        report.add(ordermill::verify::payments::check(
+            &books,
+            &ledger,
+            Timestamp::MAX,
+        ));
+        if report.balanced {
+            assert!(drift(&report).is_empty());
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{report:#?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
