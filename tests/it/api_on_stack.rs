@@ -23,7 +23,7 @@ use tokio::process::Command;
 
 use crate::support::policies;
 use crate::support::stack::{deployed, deployed_with, ended, free_port, upload};
-use crate::support::{drift, file, read, stock};
+use crate::support::{drift, file, http, read, stock};
 
 /// What calls the API of a stack.
 struct Caller {
@@ -35,7 +35,7 @@ struct Caller {
 impl Caller {
     fn new(stack: &Stack, token: Option<&Token>) -> Caller {
         Caller {
-            client: Client::new(),
+            client: http(),
             url: stack.api_url().expect("a URL"),
             token: token.map(|token| token.reveal().to_owned()),
         }

@@ -259,7 +259,7 @@ async fn a_signature_is_of_one_request() {
         &[b"POST", b"/v1/charges", b"O-1", body.as_bytes()],
         Timestamp::now(),
     );
-    let client = reqwest::Client::new();
+    let client = crate::support::http();
     let send = async |path: &str, idempotency_key: &str, body: &str| {
         let request = client
             .post(format!("{}{path}", server.url()))

@@ -12,7 +12,7 @@ use payments::{Charge, Gateway, Http, Refund, SigningKey};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::support::read;
+use crate::support::{http, read};
 
 const KEY: &str = "a secret of the tests";
 
@@ -49,7 +49,7 @@ async fn serving() -> Server {
 
 #[tokio::test]
 async fn every_operation_answers_as_the_file_says() {
-    let (file, server, client) = (file(), serving().await, reqwest::Client::new());
+    let (file, server, client) = (file(), serving().await, http());
     for (template, methods) in file["paths"].as_object().expect("paths") {
         let path = template.replace("{key}", "O-1");
         for (method, operation) in methods.as_object().expect("methods") {

@@ -24,6 +24,12 @@ use rust_decimal::Decimal;
 use store::products::{Catalog, Listing};
 use store::{Engine, Moment, Store};
 
+/// What makes requests. It needs to be told whose cryptography it uses, though it calls this machine only.
+pub fn http() -> reqwest::Client {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// A file of the checkout.
 pub fn file(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -7,6 +7,8 @@ use ordermill::cost::logged;
 use ordermill::local::FUNCTIONS;
 use serde_json::Value;
 
+use crate::support::http;
+
 /// What a role allows: actions by the ends of the ARNs that they are allowed on.
 type Allowed = BTreeMap<String, BTreeSet<String>>;
 
@@ -132,7 +134,7 @@ async fn policy(stack: &Stack, role: &str, policy: &str) -> Value {
         format!("Action=GetRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName={policy}");
     let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, \
                  SignedHeaders=host, Signature=0";
-    let request = reqwest::Client::new().post(endpoint);
+    let request = http().post(endpoint);
     let request = request.header("Authorization", scope);
     let request = request.header("Content-Type", "application/x-www-form-urlencoded");
     let answer = request.body(body).send().await.expect("an answer");
