@@ -2,6 +2,12 @@
 
 mod bench;
 mod figures;
+mod hostile;
+mod imports;
+mod mill;
+mod orders;
 mod published;
+mod refund_lists;
+mod refund_races;
 mod refunds;
 mod rules;
