@@ -19,6 +19,7 @@ use edge::resend::{NotSent, Resent, Sources};
 use futures::future::{BoxFuture, FutureExt, ready};
 use intake::Settings;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use payments::SigningKey;
 use query::outside::Rejected;
 use serde_json::{Value, json};
@@ -53,6 +54,7 @@ pub struct Bench {
     query: Router,
     command: Router,
     calls: AtomicU64,
+    clock: Mutex<Timestamp>,
 }
 
 /// A request on its way.
@@ -154,6 +156,11 @@ impl Bench {
     }
 
     pub fn with(origin: Origin) -> Bench {
+        Bench::in_zone(origin, &TimeZone::UTC)
+    }
+
+    /// Where the business has its days.
+    pub fn in_zone(origin: Origin, zone: &TimeZone) -> Bench {
         let engine = MemoryEngine::new();
         let any = || Store::new(AnyEngine::new(engine.clone()), 2);
         let done = Arc::new(Done {
@@ -163,13 +170,13 @@ impl Bench {
         let query = query::App {
             store: any(),
             outside: Box::new(Outside(done.clone())),
-            zone: TimeZone::UTC,
+            zone: zone.clone(),
             currency: "USD".parse().expect("a currency"),
         };
         let command = command::App {
             store: any(),
             outside: Box::new(Outside(done.clone())),
-            zone: TimeZone::UTC,
+            zone: zone.clone(),
             intake: Settings {
                 default_currency: "USD".parse().expect("a currency"),
                 total_policy: TotalPolicy::Declared,
@@ -179,10 +186,16 @@ impl Bench {
             store: Store::new(engine.clone(), 1),
             engine,
             calls: AtomicU64::new(0),
+            clock: Mutex::new(now()),
             done,
             query: api::router(query::routes(), Arc::new(query), origin.clone()),
             command: api::router(command::routes(), Arc::new(command), origin),
         }
+    }
+
+    /// What comes now comes later.
+    pub fn wait(&self, time: SignedDuration) {
+        *self.clock.lock().expect("a lock") += time;
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -225,7 +238,7 @@ impl Bench {
         };
         let event: Event = serde_json::from_value(event).expect("an event");
         let at = Invocation {
-            now: now(),
+            now: *self.clock.lock().expect("a lock"),
             remaining: Duration::from_secs(20),
             draw: self.calls.fetch_add(1, Ordering::Relaxed),
         };
