@@ -57,7 +57,7 @@ pub async fn enter<E: Engine>(store: &Store<E>, entries: &[Entry]) {
 }
 
 /// Orders of two customers, some of which fail, settled and entered.
-async fn settled(engine: &MemoryEngine) -> Store<MemoryEngine> {
+pub async fn settled(engine: &MemoryEngine) -> Store<MemoryEngine> {
     let store = Store::new(engine.clone(), 1);
     stock(&store, &[("A", 6), ("B", 100)]).await;
     let orders = (1..=12)
@@ -77,7 +77,7 @@ async fn settled(engine: &MemoryEngine) -> Store<MemoryEngine> {
 }
 
 /// Figures, and not what says which of them are live.
-fn figures(engine: &MemoryEngine) -> Vec<Item> {
+pub fn figures(engine: &MemoryEngine) -> Vec<Item> {
     let mut items = engine.items(Table::Tallies);
     items.retain(|item| {
         let key = |name: &str| matches!(item.get(name), Some(Value::S(key)) if key.contains("#claim#") || key == "books");
@@ -168,7 +168,7 @@ async fn a_rebuild_mends_whatever_was_wrong() {
 }
 
 #[derive(Default)]
-struct Sent(Mutex<Vec<EntryName>>);
+pub struct Sent(Mutex<Vec<EntryName>>);
 
 impl Entries for Sent {
     async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
@@ -177,7 +177,7 @@ impl Entries for Sent {
     }
 }
 
-fn at() -> Invocation {
+pub fn at() -> Invocation {
     Invocation {
         now: now(),
         remaining: Duration::from_secs(60),
@@ -306,7 +306,7 @@ async fn boards_and_ranks_share_places_and_follow_refunds_at_once() {
 }
 
 /// The queue's message, as often as it is delivered.
-fn message(body: &str) -> Event {
+pub fn message(body: &str) -> Event {
     let mut message = SqsMessage::default();
     message.message_id = Some("m-1".to_owned());
     message.body = Some(body.to_owned());

@@ -6,4 +6,4 @@ mod deeds;
 mod on_stack;
 mod races;
 mod story;
-mod support;
+pub mod support;

@@ -6,7 +6,7 @@ mod forged;
 mod imports;
 mod on_stack;
 mod orders;
-mod refunds;
+pub mod refunds;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};

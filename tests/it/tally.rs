@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use domain::journal::{Change, Deed, Entry, Kind};
 use domain::{Currency, Fault, Reason};
+use edge::Invocation;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use store::memory::{Faults, MemoryEngine};
-use store::ops::Write;
+use store::ops::{Write, number};
 use store::schema::Table;
 use store::tallies::Scope;
 use store::{Store, journal};
 
+use crate::figures::{Sent, at, figures, message, settled, usd};
 use crate::simulation::from_environment;
 use crate::simulation::invocation::mortal;
 use crate::simulation::sabotage::{Sabotage, SimEngine};
 use crate::support::calendar::Calendar;
-use crate::support::{TIME, plain, reading};
+use crate::support::memory::MemoryInbox;
+use crate::support::{TIME, drift, plain, reading, verify};
 
 struct Case {
     random: RefCell<fastrand::Rng>,
@@ -327,4 +331,79 @@ fn broken_builds_are_told_from_ours() {
         let seen = (0..100).any(|seed| !run(seed, Some(sabotage)).is_empty());
         assert!(seen, "{sabotage:?}");
     }
+}
+
+/// Has `tally` work off a message that asks for figures, in so many seconds. Returns what was put aside.
+async fn asked(store: &Store<MemoryEngine>, body: &str, seconds: u64) -> Vec<Fault> {
+    let (queue, sent) = (MemoryInbox::default(), Sent::default());
+    let ports = tally::Ports {
+        store,
+        queue: &queue,
+        entries: &sent,
+        zone: &TimeZone::UTC,
+    };
+    let invocation = Invocation {
+        remaining: Duration::from_secs(seconds),
+        ..at()
+    };
+    let answer = tally::handle(&ports, message(body), invocation).await;
+    assert!(answer.expect("an answer").batch_item_failures.is_empty());
+    queue.buried.into_inner().expect("a lock")
+}
+
+fn spoiled(engine: &MemoryEngine) {
+    for mut item in figures(engine) {
+        item.insert("orders".to_owned(), number(77));
+        let overwritten = engine.overwrite(Table::Tallies, &item);
+        overwritten.expect("overwritten");
+    }
+}
+
+#[tokio::test]
+async fn a_message_has_figures_added_up_anew() {
+    let engine = MemoryEngine::new();
+    let store = settled(&engine).await;
+    spoiled(&engine);
+    // A day alone leaves the rest as wrong as it is.
+    let of_day = asked(&store, r#"{"rebuild": {"day": "2026-03-01"}}"#, 60).await;
+    assert_eq!(of_day, []);
+    let day = store.day("2026-03-01".parse().expect("a day")).await;
+    let day = day.expect("figures");
+    assert_ne!(day[&usd()].total().expect("a sum").orders, 77);
+    assert!(!drift(&verify(&store).await).is_empty());
+    for _ in 0..2 {
+        let of_all = asked(&store, r#"{"rebuild": "everything"}"#, 60).await;
+        assert_eq!(of_all, []);
+        assert!(drift(&verify(&store).await).is_empty());
+    }
+    // Days that no clock reaches are put aside, and hold up nobody.
+    for day in ["9999-12-31", "-009999-01-01", "0000-01-01", "2030-01-01"] {
+        let body = format!(r#"{{"rebuild": {{"day": "{day}"}}}}"#);
+        let buried = asked(&store, &body, 60).await;
+        assert!(
+            buried.iter().all(|fault| fault.name() == "Malformed"),
+            "{buried:?}"
+        );
+    }
+    assert!(drift(&verify(&store).await).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_much_for_an_invocation_is_put_aside_with_its_reason() {
+    let engine = MemoryEngine::new();
+    let store = settled(&engine).await;
+    spoiled(&engine);
+    // Each transaction takes longer than all that is left, but for the seconds that are kept.
+    engine.hold_items(1, 2_000..=3_000);
+    let buried = asked(&store, r#"{"rebuild": "everything"}"#, 16).await;
+    let [Fault::Refused(why)] = &buried[..] else {
+        panic!("{buried:?}")
+    };
+    assert!(why.contains("`ordermill tally rebuild`"), "{why}");
+    // Whoever has more time goes on from there.
+    assert_eq!(
+        asked(&store, r#"{"rebuild": "everything"}"#, 3_600).await,
+        []
+    );
+    assert!(drift(&verify(&store).await).is_empty());
 }

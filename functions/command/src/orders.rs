@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use domain::order::Line;
 use domain::{Currency, ids};
 use edge::refunds;
-use intake::{End, Reader, Row, Settings, Step};
+use intake::{Reader, Row, Settings, Step};
 use serde::{Deserialize, Serialize};
 use store::Moment;
 use store::lifecycle::{Asked, Changed, Refused};
@@ -91,12 +91,13 @@ pub struct Accepted {
 )]
 pub async fn new(
     State(app): Shared,
+    caller: Caller,
     key: Option<IdempotencyKey>,
     Body(mut order): Body<NewOrder>,
 ) -> Answer<Response> {
     let order_id = match (order.order_id.take(), key) {
         (Some(order_id), _) => order_id.as_str().to_owned(),
-        (None, Some(IdempotencyKey(key))) => ids::order_of_request(&key),
+        (None, Some(IdempotencyKey(key))) => ids::order_of_request(&caller.name, &key),
         (None, None) => {
             let detail = "an order without an order_id is named by its Idempotency-Key";
             let code = Code::IdempotencyKeyMissing;
@@ -105,6 +106,8 @@ pub async fn new(
     };
     let file = order.file(&order_id)?;
     let read = read(&file, app.intake)?;
+    // As it will be known: without spaces around it.
+    let order_id = read.order_id.clone();
     if let Some(known) = app.store.order(&order_id).await?
         && !is_same(&known, &read)
     {
@@ -177,12 +180,7 @@ fn read(file: &[u8], settings: Settings) -> Answer<domain::Order> {
     reader.push(file);
     reader.end();
     let mut rows = Vec::new();
-    loop {
-        match reader.step(&mut rows).map_err(|error| refused(&error))? {
-            Step::Row => {}
-            Step::More | Step::Over(End::Rows | End::Content(_)) => break,
-        }
-    }
+    while let Step::Row = reader.step(&mut rows).map_err(|error| refused(&error))? {}
     match rows.pop() {
         Some(Row::Order { order, .. }) => Ok(order),
         Some(Row::Reject(reject)) => {
@@ -235,7 +233,7 @@ pub struct CancelledOrder {
 /// The order has left the house.
 #[utoipa::path(
     post, path = "/orders/{order_id}/ship", tag = "orders", operation_id = "ship_order",
-    params(("order_id" = String, Path)), request_body = Why,
+    params(("order_id" = String, Path)), request_body = Option<Why>,
     responses(
         (status = 200, description = "Shipped, now or before", body = Data<Order>),
         (status = 404, description = "No such order"),
@@ -248,7 +246,7 @@ pub async fn ship(
     Name(order_id): Name,
     caller: Caller,
     At(now): At,
-    Body(why): Body<Why>,
+    why: Option<Body<Why>>,
 ) -> Answer<Json<Data<Order>>> {
     let moment = app.moment(now);
     let changed = app
@@ -261,7 +259,7 @@ pub async fn ship(
 /// The order has arrived.
 #[utoipa::path(
     post, path = "/orders/{order_id}/deliver", tag = "orders", operation_id = "deliver_order",
-    params(("order_id" = String, Path)), request_body = Why,
+    params(("order_id" = String, Path)), request_body = Option<Why>,
     responses(
         (status = 200, description = "Delivered, now or before", body = Data<Order>),
         (status = 404, description = "No such order"),
@@ -274,7 +272,7 @@ pub async fn deliver(
     Name(order_id): Name,
     caller: Caller,
     At(now): At,
-    Body(why): Body<Why>,
+    why: Option<Body<Why>>,
 ) -> Answer<Json<Data<Order>>> {
     let moment = app.moment(now);
     let changed = app
@@ -287,7 +285,7 @@ pub async fn deliver(
 /// Cancel an order that was not shipped: what is left of it is refunded, and its units can be sold again.
 #[utoipa::path(
     post, path = "/orders/{order_id}/cancel", tag = "orders", operation_id = "cancel_order",
-    params(("order_id" = String, Path)), request_body = Why,
+    params(("order_id" = String, Path)), request_body = Option<Why>,
     responses(
         (status = 200, description = "Cancelled, now or before", body = Data<CancelledOrder>),
         (status = 404, description = "No such order"),
@@ -300,7 +298,7 @@ pub async fn cancel(
     Name(order_id): Name,
     caller: Caller,
     At(now): At,
-    Body(why): Body<Why>,
+    why: Option<Body<Why>>,
 ) -> Answer<Json<Data<CancelledOrder>>> {
     let moment = app.moment(now);
     let asked = asked(&caller, &why);
@@ -313,10 +311,11 @@ pub async fn cancel(
     }))
 }
 
-fn asked<'a>(caller: &'a Caller, why: &'a Why) -> Asked<'a> {
+/// Who has nothing to say sends no body.
+fn asked<'a>(caller: &'a Caller, why: &'a Option<Body<Why>>) -> Asked<'a> {
     Asked {
         requested_by: &caller.name,
-        reason: why.reason.as_deref(),
+        reason: why.as_ref().and_then(|Body(why)| why.reason.as_deref()),
     }
 }
 

@@ -307,7 +307,7 @@ impl App {
         Ok(Problem::new(code, refusal.to_string()).with_refundable(left))
     }
 
-    async fn moved(&self, moved: Moved, wish: &str) -> Answer<Json<Data<Refund>>> {
+    async fn moved(&self, refund_id: &str, moved: Moved, wish: &str) -> Answer<Json<Data<Refund>>> {
         match moved {
             Moved::Done(refund) => Ok(Data::new(Refund::now(&refund))),
             Moved::Unknown => Err(Problem::not_found("refund")),
@@ -316,7 +316,11 @@ impl App {
                 let detail = format!("a refund that is {status} cannot be {wish}");
                 Err(Problem::new(Code::WrongState, detail))
             }
-            Moved::Refused(refusal) => Err(Problem::new(Code::NotRefundable, refusal.to_string())),
+            Moved::Refused(refusal) => {
+                let refund = self.store.refund(refund_id).await?;
+                let order_id = refund.map_or_else(String::new, |refund| refund.order_id);
+                Err(self.refused(&refusal, &order_id).await?)
+            }
         }
     }
 }
@@ -341,10 +345,14 @@ fn accepted(refund: &RefundRecord) -> Response {
 pub async fn cancel(
     State(app): Shared,
     Name(refund_id): Name,
+    caller: Caller,
     At(now): At,
 ) -> Answer<Json<Data<Refund>>> {
-    let moved = app.store.cancel_refund(&refund_id, now).await?;
-    app.moved(moved, "cancelled").await
+    let moved = app
+        .store
+        .cancel_refund(&refund_id, &caller.name, now)
+        .await?;
+    app.moved(&refund_id, moved, "cancelled").await
 }
 
 /// Try a refund again that the gateway refused.
@@ -361,8 +369,9 @@ pub async fn cancel(
 pub async fn retry(
     State(app): Shared,
     Name(refund_id): Name,
+    caller: Caller,
     At(now): At,
 ) -> Answer<Json<Data<Refund>>> {
-    let moved = refunds::retry(&app.store, &app.outside, &refund_id, now).await?;
-    app.moved(moved, "tried again").await
+    let moved = refunds::retry(&app.store, &app.outside, &refund_id, &caller.name, now).await?;
+    app.moved(&refund_id, moved, "tried again").await
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use domain::progress::ImportStatus;
 use serde::{Deserialize, Serialize};
 use store::lists::imports::{ImportFilter, Source};
-use store::page::Position;
+use store::page::{ListError, Position};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Shared;
@@ -155,6 +155,10 @@ pub async fn rejects(
     let limit = usize::try_from(params.limit.0).unwrap_or(usize::MAX);
     let (rows, read) = intake::rejects::page(&bytes, from == 0, is_all, limit);
     let rest = !is_all || read < bytes.len();
+    // No row is as long as a piece: this cursor leads into the middle of one.
+    if rest && read == 0 {
+        return Err(ListError::BadPosition.into());
+    }
     let next = from.saturating_add(u64::try_from(read).unwrap_or_default());
     let rows = rows.into_iter().map(|row| Reject {
         line: row.line,

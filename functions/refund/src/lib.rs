@@ -22,6 +22,9 @@ use tokio::time::Instant;
 /// What is left of a run when the gateway is asked no more: what was answered has to be put on record.
 const MARGIN: Duration = Duration::from_secs(6);
 
+/// On record as who tries a refund again that the gateway has given back after all.
+const GATEWAY: &str = "gateway";
+
 /// What refund needs of the outside.
 pub struct Ports<'a, E, G, Q> {
     pub store: &'a Store<E>,
@@ -102,7 +105,7 @@ async fn done<E: Engine>(
     // The gateway has said no to another run, and then yes to this one. It is the yes that holds, for the money went back:
     // the refund is opened again, and the message comes back and completes it.
     let moved = match found.status {
-        RefundStatus::Failed => store.retry_refund(refund_id, moment.now).await?,
+        RefundStatus::Failed => store.retry_refund(refund_id, GATEWAY, moment.now).await?,
         _ => Moved::Stays(found),
     };
     Err(match moved {

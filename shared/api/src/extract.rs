@@ -1,7 +1,9 @@
 //! What comes in, read strictly: the part that is wrong is named, and nothing unknown is passed over.
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
+use axum::extract::{
+    FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Request,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use domain::limits::{KEY_BYTES, REQUEST_KEY_BYTES};
@@ -26,29 +28,47 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Body<T>, Problem> {
-        if media_type(request.headers()) != "application/json" {
-            return Err(Problem::new(
-                Code::UnsupportedMediaType,
-                "the body has to be application/json",
-            ));
-        }
-        let bytes = bytes(request, JSON_BYTES).await?;
-        let reader = &mut serde_json::Deserializer::from_slice(&bytes);
-        let read = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
-            let path = error.path().to_string();
-            match error.inner().classify() {
-                serde_json::error::Category::Data => {
-                    let (code, field, detail) = field(&path, &error.inner().to_string());
-                    Problem::of_field(code, &field, detail)
-                }
-                _ => Problem::new(Code::InvalidJson, without_place(&error.inner().to_string())),
-            }
-        })?;
-        reader
-            .end()
-            .map_err(|error| Problem::new(Code::InvalidJson, without_place(&error.to_string())))?;
-        Ok(Body(read))
+        let kind = media_type(request.headers());
+        read(&kind, &bytes(request, JSON_BYTES).await?)
     }
+}
+
+/// Where nothing has to be said.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Option<Body<T>>, Problem> {
+        let kind = media_type(request.headers());
+        let bytes = bytes(request, JSON_BYTES).await?;
+        match bytes.is_empty() {
+            true => Ok(None),
+            false => read::<Option<T>>(&kind, &bytes).map(|Body(read)| read.map(Body)),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<Body<T>, Problem> {
+    if kind != "application/json" {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "the body has to be application/json",
+        ));
+    }
+    let reader = &mut serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
+        let path = error.path().to_string();
+        match error.inner().classify() {
+            serde_json::error::Category::Data => {
+                let (code, field, detail) = field(&path, &error.inner().to_string());
+                Problem::of_field(code, &field, detail)
+            }
+            _ => Problem::new(Code::InvalidJson, without_place(&error.inner().to_string())),
+        }
+    })?;
+    reader
+        .end()
+        .map_err(|error| Problem::new(Code::InvalidJson, without_place(&error.to_string())))?;
+    Ok(Body(read))
 }
 
 /// The type of a body, without its parameters.

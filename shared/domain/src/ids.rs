@@ -54,8 +54,8 @@ pub fn order_id(content: &str, row: u64) -> String {
 }
 
 /// The order that somebody asks for under this key, and does not name.
-pub fn order_of_request(key: &str) -> String {
-    format!("or_{}", short_hash(&["request", key]))
+pub fn order_of_request(caller: &str, key: &str) -> String {
+    format!("or_{}", short_hash(&["request", caller, key]))
 }
 
 /// Names the text of a file that arrives in pieces. What programs change when they save a file again makes no

@@ -70,9 +70,10 @@ pub async fn retry<E: Engine>(
     store: &Store<E>,
     refunds: &impl Refunds,
     refund_id: &str,
+    by: &str,
     now: Timestamp,
 ) -> Result<Moved, Fault> {
-    let moved = store.retry_refund(refund_id, now).await?;
+    let moved = store.retry_refund(refund_id, by, now).await?;
     if let Moved::Done(refund) = &moved
         && refund.status.is_open()
     {

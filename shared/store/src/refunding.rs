@@ -123,14 +123,21 @@ impl<E: Engine> Store<E> {
     }
 
     /// Nobody has asked the gateway yet, and nobody will.
-    pub async fn cancel_refund(&self, refund_id: &str, now: Timestamp) -> Result<Moved, Fault> {
+    pub async fn cancel_refund(
+        &self,
+        refund_id: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Moved, Fault> {
         let Some(refund) = self.refund(refund_id).await? else {
             return Ok(Moved::Unknown);
         };
+        let mut changes = ended(now);
+        changes.push(Change::Set("cancelled_by", text(by)));
         let step = Step {
             refund: &refund,
             event: RefundEvent::Cancel,
-            changes: ended(now),
+            changes,
             condition: Condition::Always,
             account: &|order| order.account().give_back(refund.part()),
             only_refundable: false,
@@ -140,7 +147,12 @@ impl<E: Engine> Store<E> {
     }
 
     /// One that failed is on its way again, under the same key at the gateway, which knows nothing of it.
-    pub async fn retry_refund(&self, refund_id: &str, now: Timestamp) -> Result<Moved, Fault> {
+    pub async fn retry_refund(
+        &self,
+        refund_id: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Moved, Fault> {
         let Some(refund) = self.refund(refund_id).await? else {
             return Ok(Moved::Unknown);
         };
@@ -149,6 +161,7 @@ impl<E: Engine> Store<E> {
         }
         let mut changes = vec![
             Change::Set("retried_at", text(now.to_string())),
+            Change::Set("retried_by", text(by)),
             Change::Set("open_shard", text(shard(refund_id))),
             Change::Set("open_check", text(first_look(now).to_string())),
             Change::Remove("ended_at"),

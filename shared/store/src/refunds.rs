@@ -53,6 +53,12 @@ pub struct RefundRecord {
     pub processing_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// Who tried it again last: somebody, or the gateway, which gave the money back after it had said no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_by: Option<String>,
+    /// Who took it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
     /// Only while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) open_shard: Option<String>,
@@ -92,6 +98,8 @@ impl RefundRecord {
             retried_at: None,
             processing_at: None,
             ended_at: None,
+            retried_by: None,
+            cancelled_by: None,
         }
     }
 

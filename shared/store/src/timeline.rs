@@ -210,7 +210,9 @@ fn refunding(refund: &RefundRecord, entries: &[Entry]) -> Vec<Event> {
     }
     let mut events = vec![event(refund.created_at, What::RefundRequested, asked, None)];
     if let Some(at) = refund.retried_at {
-        events.push(event(at, What::RefundRetried, named.clone(), None));
+        let mut details = named.clone();
+        details.extend(refund.retried_by.clone().map(|by| ("by", by)));
+        events.push(event(at, What::RefundRetried, details, None));
     }
     if let Some(at) = refund.processing_at {
         let mut details = named.clone();
@@ -225,7 +227,11 @@ fn refunding(refund: &RefundRecord, entries: &[Entry]) -> Vec<Event> {
     };
     if let (Some(what), Some(at)) = (what, refund.ended_at) {
         let mut details = named;
-        let texts = [("why", &refund.failure), ("reference", &refund.reference)];
+        let texts = [
+            ("why", &refund.failure),
+            ("reference", &refund.reference),
+            ("by", &refund.cancelled_by),
+        ];
         for (name, text) in texts {
             details.extend(text.clone().map(|text| (name, text)));
         }

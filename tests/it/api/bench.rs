@@ -1,11 +1,13 @@
 //! Both functions over one memory engine, with nothing outside.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::{Event, Origin};
 use axum::Router;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use command::outside::Put;
 use domain::order::TotalPolicy;
 use domain::{Batch, Fault};
@@ -17,6 +19,7 @@ use edge::resend::{NotSent, Resent, Sources};
 use futures::future::{BoxFuture, FutureExt, ready};
 use intake::Settings;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use payments::SigningKey;
 use query::outside::Rejected;
 use serde_json::{Value, json};
@@ -36,6 +39,8 @@ pub struct Done {
     pub files: Mutex<BTreeMap<String, (Vec<u8>, u32)>>,
     /// What was not taken of any file.
     pub rejects: Mutex<Vec<u8>>,
+    /// Bytes that are read of it at a time.
+    pub piece: Mutex<u64>,
     pub paused: Mutex<bool>,
     pub sources: MemorySources,
     /// Whether the queues answer.
@@ -43,10 +48,13 @@ pub struct Done {
 }
 
 pub struct Bench {
+    pub engine: MemoryEngine,
     pub store: Store<MemoryEngine>,
     pub done: Arc<Done>,
     query: Router,
     command: Router,
+    calls: AtomicU64,
+    clock: Mutex<Timestamp>,
 }
 
 /// A request on its way.
@@ -55,7 +63,9 @@ pub struct Call {
     path: String,
     headers: Vec<(&'static str, String)>,
     body: Option<String>,
+    is_base64: bool,
     scopes: Option<&'static str>,
+    caller: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +73,8 @@ pub struct Answer {
     pub status: u64,
     pub headers: Value,
     pub body: Value,
+    /// The body as it is.
+    pub text: String,
 }
 
 impl Answer {
@@ -92,7 +104,9 @@ pub fn call(method: &'static str, path: &str) -> Call {
         path: path.to_owned(),
         headers: Vec::new(),
         body: None,
+        is_base64: false,
         scopes: Some("admin"),
+        caller: "tests",
     }
 }
 
@@ -105,6 +119,20 @@ impl Call {
     pub fn body(self, body: &str) -> Call {
         let body = Some(body.to_owned());
         Call { body, ..self }
+    }
+
+    /// As the gateway hands over what is no text.
+    pub fn bytes(self, body: &[u8]) -> Call {
+        let body = BASE64_STANDARD.encode(body);
+        Call {
+            is_base64: true,
+            ..self.body(&body)
+        }
+    }
+
+    /// Who calls.
+    pub fn caller(self, caller: &'static str) -> Call {
+        Call { caller, ..self }
     }
 
     pub fn header(mut self, name: &'static str, value: &str) -> Call {
@@ -128,30 +156,46 @@ impl Bench {
     }
 
     pub fn with(origin: Origin) -> Bench {
+        Bench::in_zone(origin, &TimeZone::UTC)
+    }
+
+    /// Where the business has its days.
+    pub fn in_zone(origin: Origin, zone: &TimeZone) -> Bench {
         let engine = MemoryEngine::new();
         let any = || Store::new(AnyEngine::new(engine.clone()), 2);
-        let done = Arc::new(Done::default());
+        let done = Arc::new(Done {
+            piece: Mutex::new(1_000),
+            ..Done::default()
+        });
         let query = query::App {
             store: any(),
             outside: Box::new(Outside(done.clone())),
-            zone: TimeZone::UTC,
+            zone: zone.clone(),
             currency: "USD".parse().expect("a currency"),
         };
         let command = command::App {
             store: any(),
             outside: Box::new(Outside(done.clone())),
-            zone: TimeZone::UTC,
+            zone: zone.clone(),
             intake: Settings {
                 default_currency: "USD".parse().expect("a currency"),
                 total_policy: TotalPolicy::Declared,
             },
         };
         Bench {
-            store: Store::new(engine, 1),
+            store: Store::new(engine.clone(), 1),
+            engine,
+            calls: AtomicU64::new(0),
+            clock: Mutex::new(now()),
             done,
             query: api::router(query::routes(), Arc::new(query), origin.clone()),
             command: api::router(command::routes(), Arc::new(command), origin),
         }
+    }
+
+    /// What comes now comes later.
+    pub fn wait(&self, time: SignedDuration) {
+        *self.clock.lock().expect("a lock") += time;
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -176,7 +220,7 @@ impl Bench {
             headers[*name] = json!([value]);
         }
         let authorizer = call.scopes.map(|scopes| {
-            json!({"principalId": "tk_1", "token_id": "tk_1", "name": "tests", "scopes": scopes})
+            json!({"principalId": "tk_1", "token_id": "tk_1", "name": call.caller, "scopes": scopes})
         });
         let event = json!({
             "resource": "/{proxy+}", "path": path, "httpMethod": call.method, "headers": {},
@@ -186,7 +230,7 @@ impl Bench {
                 "resourcePath": "/{proxy+}", "httpMethod": call.method, "stage": "api", "requestId": "1",
                 "accountId": "0", "apiId": "1", "identity": {"sourceIp": "127.0.0.1"}, "authorizer": authorizer,
             },
-            "body": call.body, "isBase64Encoded": false,
+            "body": call.body, "isBase64Encoded": call.is_base64,
         });
         let router = match call.method {
             "GET" | "OPTIONS" => &self.query,
@@ -194,9 +238,9 @@ impl Bench {
         };
         let event: Event = serde_json::from_value(event).expect("an event");
         let at = Invocation {
-            now: now(),
+            now: *self.clock.lock().expect("a lock"),
             remaining: Duration::from_secs(20),
-            draw: 1,
+            draw: self.calls.fetch_add(1, Ordering::Relaxed),
         };
         let answer = api::answer(router, event, at).await;
         let answer = serde_json::to_value(answer).expect("json");
@@ -205,6 +249,7 @@ impl Bench {
             status: answer["statusCode"].as_u64().expect("a status"),
             headers: answer["multiValueHeaders"].clone(),
             body: serde_json::from_str(body).unwrap_or_else(|_| json!(body)),
+            text: body.to_owned(),
         }
     }
 }
@@ -270,15 +315,15 @@ impl query::outside::Outside for Outside {
         vec!["batches", "refunds"]
     }
 
-    /// In pieces of a kilobyte.
     fn rejects<'a>(
         &'a self,
         _import_id: &'a str,
         from: u64,
     ) -> BoxFuture<'a, Result<Option<Rejected>, Fault>> {
         let rejects = self.0.rejects.lock().expect("a lock");
-        let from = usize::try_from(from).expect("an offset");
-        let end = rejects.len().min(from.saturating_add(1_000));
+        let piece = *self.0.piece.lock().expect("a lock");
+        let offset = |at: u64| usize::try_from(at).expect("an offset").min(rejects.len());
+        let (from, end) = (offset(from), offset(from.saturating_add(piece)));
         let piece = rejects.get(from..end).filter(|piece| !piece.is_empty());
         self.answer(piece.map(|piece| Rejected {
             bytes: piece.to_vec(),

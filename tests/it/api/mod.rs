@@ -1,7 +1,15 @@
 //! The API over the memory engine: requests go in as the gateway hands them over, and answers come out as it gets them.
 
 mod bench;
+mod catalog;
 mod figures;
+mod hostile;
+mod imports;
+mod mill;
+mod operations;
+mod orders;
 mod published;
+mod refund_lists;
+mod refund_races;
 mod refunds;
 mod rules;

@@ -187,7 +187,10 @@ async fn the_rest_is_owed_until_it_went_back() {
     balanced(&store).await;
     // It can be tried again.
     for _ in 0..2 {
-        let retried = store.retry_refund(&its, now()).await.expect("an answer");
+        let retried = store
+            .retry_refund(&its, "ada", now())
+            .await
+            .expect("an answer");
         assert!(matches!(retried, Moved::Done(_)), "{retried:?}");
         balanced(&store).await;
     }
@@ -195,7 +198,7 @@ async fn the_rest_is_owed_until_it_went_back() {
     // Or otherwise: an amount, and one that had failed before. Its units are not given back twice.
     let amount = opened(&store, "amount", "O-1", &Wanted::Amount(cents(100))).await;
     completed(&store, &amount).await;
-    let retried = store.retry_refund(&by_lines, now()).await;
+    let retried = store.retry_refund(&by_lines, "ada", now()).await;
     let Ok(Moved::Done(retried)) = retried else {
         panic!("{retried:?}");
     };
@@ -226,7 +229,7 @@ async fn who_read_a_refund_before_its_order_was_cancelled_ends_nothing() {
     done(&store, Kind::Cancelled, "O-1").await;
     refused(&store, &its_refund(&store, "O-1").await.refund_id).await;
     store
-        .retry_refund(&by_lines, now())
+        .retry_refund(&by_lines, "ada", now())
         .await
         .expect("an answer");
     begun(&store, &by_lines).await;

@@ -285,7 +285,7 @@ async fn a_yes_that_comes_after_the_cancellation_holds() {
                 run(&store, &bank, messages(std::slice::from_ref(id)))
                     .await
                     .expect("an answer");
-                let retried = refunds::retry(&store, &outbox, id, now()).await;
+                let retried = refunds::retry(&store, &outbox, id, "tests", now()).await;
                 retried.expect("an answer");
                 run(&store, &bank, messages(std::slice::from_ref(id)))
                     .await

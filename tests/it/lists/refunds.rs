@@ -57,7 +57,12 @@ async fn add<E: Engine>(store: &Store<E>, random: &mut Rng) {
         other => panic!("{other:?}"),
     };
     match random.u8(..4) {
-        0 => drop(store.cancel_refund(&id, now()).await.expect("cancelled")),
+        0 => drop(
+            store
+                .cancel_refund(&id, "ada", now())
+                .await
+                .expect("cancelled"),
+        ),
         1 => {
             let begun = store.begin_refund(&id, now()).await.expect("an answer");
             let begun = begun.expect("a refund");

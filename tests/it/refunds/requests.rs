@@ -164,7 +164,7 @@ async fn each_step_may_be_done_again_and_none_after_the_end() {
         let refund = begun(&store, &failed).await;
         let no = store.fail_refund(&refund, "no", now()).await;
         assert!(matches!(no, Ok(Moved::Done(_))), "{no:?}");
-        let cancel = store.cancel_refund(&cancelled, now()).await;
+        let cancel = store.cancel_refund(&cancelled, "ada", now()).await;
         assert!(matches!(cancel, Ok(Moved::Done(_))), "{cancel:?}");
     }
     let stored = everything(&engine);
@@ -174,7 +174,7 @@ async fn each_step_may_be_done_again_and_none_after_the_end() {
         let moves = [
             store.complete_refund(&ended, "sim_2", &moment()).await,
             store.fail_refund(&ended, "no", now()).await,
-            store.cancel_refund(id, now()).await,
+            store.cancel_refund(id, "ada", now()).await,
         ];
         for moved in moves {
             match moved.expect("an answer") {
@@ -184,7 +184,7 @@ async fn each_step_may_be_done_again_and_none_after_the_end() {
         }
     }
     assert_eq!(everything(&engine), stored);
-    let unknown = store.cancel_refund("re_none", now()).await;
+    let unknown = store.cancel_refund("re_none", "ada", now()).await;
     assert_eq!(unknown, Ok(Moved::Unknown));
     assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
@@ -204,7 +204,10 @@ async fn one_that_failed_is_tried_again_if_there_is_enough_left() {
     let id = opened(&store, "k", "O-1", &Wanted::Amount(cents(1500))).await;
     let first = fails(&id).await;
     for _ in 0..2 {
-        let retried = store.retry_refund(&id, now()).await.expect("an answer");
+        let retried = store
+            .retry_refund(&id, "ada", now())
+            .await
+            .expect("an answer");
         assert!(matches!(retried, Moved::Done(_)), "{retried:?}");
     }
     assert_eq!(kept(&store, "O-1").await.refunding, cents(1500));
@@ -218,11 +221,17 @@ async fn one_that_failed_is_tried_again_if_there_is_enough_left() {
     assert!(matches!(late, Moved::Stays(_)), "{late:?}");
     fails(&id).await;
     let other = opened(&store, "other", "O-1", &Wanted::Amount(cents(1000))).await;
-    let refused = store.retry_refund(&id, now()).await.expect("an answer");
+    let refused = store
+        .retry_refund(&id, "ada", now())
+        .await
+        .expect("an answer");
     let left = Refusal::NotRefundable { left: cents(998) };
     assert_eq!(refused, Moved::Refused(left));
     completed(&store, &other).await;
-    let ended = store.retry_refund(&other, now()).await.expect("an answer");
+    let ended = store
+        .retry_refund(&other, "ada", now())
+        .await
+        .expect("an answer");
     assert!(matches!(ended, Moved::Stays(_)), "{ended:?}");
     assert!(drift(&tally_and_verify(&store).await).is_empty());
 }
@@ -242,7 +251,7 @@ async fn either_it_is_cancelled_or_the_gateway_is_asked() {
             }
             other.begin_refund(&id, now()).await
         };
-        let (cancelled, begun) = tokio::join!(store.cancel_refund(&id, now()), late);
+        let (cancelled, begun) = tokio::join!(store.cancel_refund(&id, "ada", now()), late);
         let cancelled = cancelled.expect("an answer");
         let begun = begun.expect("an answer").expect("a refund");
         let is_cancelled = matches!(cancelled, Moved::Done(_));

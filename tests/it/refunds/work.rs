@@ -221,7 +221,7 @@ async fn what_the_gateway_refuses_can_be_asked_for_again() {
     worked_off(&store, &bank, &ids).await;
     assert_eq!(refund(&store, &id).await, failed);
     let outbox = Outbox::default();
-    let retried = refunds::retry(&store, &outbox, &id, now()).await;
+    let retried = refunds::retry(&store, &outbox, &id, "ada", now()).await;
     retried.expect("an answer");
     worked_off(&store, &bank, &outbox.take()).await;
     let done = refund(&store, &id).await;
@@ -235,6 +235,7 @@ async fn what_the_gateway_refuses_can_be_asked_for_again() {
 
 #[tokio::test]
 async fn a_yes_holds_against_a_no_that_somebody_else_was_told() {
+    let mut reopened = 0;
     for seed in 0..20 {
         let (engine, bank) = (MemoryEngine::new(), Bank::new(0, 0));
         let store = Store::new(engine.clone(), 1);
@@ -249,7 +250,12 @@ async fn a_yes_holds_against_a_no_that_somebody_else_was_told() {
             worked_off(&other, &bank, std::slice::from_ref(&id)).await;
         };
         tokio::join!(worked_off(&one, &bank, std::slice::from_ref(&id)), late);
-        let status = refund(&store, &id).await.status;
+        let ended = refund(&store, &id).await;
+        let status = ended.status;
+        if let Some(by) = ended.retried_by {
+            assert_eq!(by, "gateway");
+            reopened += 1;
+        }
         let went_back = bank.given_back("O-1") > Decimal::ZERO;
         assert_eq!(
             status == RefundStatus::Completed,
@@ -259,6 +265,7 @@ async fn a_yes_holds_against_a_no_that_somebody_else_was_told() {
         assert_eq!(compared(&store, &bank).await, [""; 0], "{seed}");
         assert!(drift(&tally_and_verify(&store).await).is_empty(), "{seed}");
     }
+    assert!(reopened > 0, "the yes was never the later one");
 }
 
 #[tokio::test]

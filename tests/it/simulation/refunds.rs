@@ -103,7 +103,7 @@ pub async fn look_after(world: &World) {
         if world.chance.half() {
             let id = text(&refund, "refund_id");
             // What has no answer is tried again next time.
-            let _moved = refunds::retry(&store, &*world.refunds, &id, now).await;
+            let _moved = refunds::retry(&store, &*world.refunds, &id, "simulation", now).await;
             continue;
         }
         let request = RefundRequest {

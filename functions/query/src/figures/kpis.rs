@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::money::{CurrencyCode, Number};
-use api::{Answer, At, Data, Params};
+use api::{Answer, At, Code, Data, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use domain::tally::{Figures, Hour};
@@ -254,7 +254,10 @@ pub async fn hourly(
     let currency = params.currency.unwrap_or(app.currency);
     let mut day = app.store.day(date).await?;
     let day = day.remove(&currency).unwrap_or_default();
-    let begins = Hour::of_day(date, &zone)?;
+    let begins = Hour::of_day(date, &zone).map_err(|_| {
+        let detail = "no clock goes as far as this day";
+        Problem::of_field(Code::InvalidParameter, "date", detail)
+    })?;
     let hours = hours(&day, &begins, currency);
     Ok(Data::new(Hours {
         date,

@@ -50,6 +50,8 @@ impl From<&Listed> for Failure {
 pub struct FailureWithMessage {
     #[serde(flatten)]
     pub failure: Failure,
+    /// Who decided about it last.
+    pub decided_by: Option<String>,
     /// As it was in the queue.
     pub payload: String,
 }
@@ -58,6 +60,7 @@ impl From<&FailureRecord> for FailureWithMessage {
     fn from(record: &FailureRecord) -> FailureWithMessage {
         FailureWithMessage {
             failure: Failure::from(&record.listed),
+            decided_by: record.decided_by.clone(),
             payload: record.payload.clone(),
         }
     }

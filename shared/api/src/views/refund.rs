@@ -40,6 +40,10 @@ pub struct Refund {
     pub created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
+    /// Who tried it again last: somebody, or `gateway`, where it gave the money back after it had said no.
+    pub retried_by: Option<String>,
+    /// Who took it back.
+    pub cancelled_by: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -77,6 +81,8 @@ impl Refund {
             reference: refund.reference.clone(),
             created_at: refund.created_at,
             ended_at: refund.ended_at,
+            retried_by: refund.retried_by.clone(),
+            cancelled_by: refund.cancelled_by.clone(),
         }
     }
 
@@ -88,6 +94,8 @@ impl Refund {
             failure: None,
             reference: None,
             ended_at: None,
+            retried_by: None,
+            cancelled_by: None,
             ..Refund::now(refund)
         }
     }

@@ -33,7 +33,7 @@ pub async fn run(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
             .map(|(order, found)| document(&import_id, order, found.as_ref()))
             .collect();
         output::json(&json!({
-            "failure": failure.listed, "group": failure.group, "payload": failure.payload, "orders": orders,
+            "failure": failure.listed, "decided_by": failure.decided_by, "group": failure.group, "payload": failure.payload, "orders": orders,
             "entry": entry.as_ref().map(entry::Named::document),
         }))?;
         return Ok(true);
@@ -129,12 +129,13 @@ fn table(failure: &FailureRecord) -> comfy_table::Table {
     for (name, instant) in instants {
         rows.extend(instant.map(|instant| [name.to_owned(), instant.to_string()]));
     }
-    rows.extend(
-        failure
-            .group
-            .clone()
-            .map(|group| ["group".to_owned(), group]),
-    );
+    let texts = [
+        ("decided by", &failure.decided_by),
+        ("group", &failure.group),
+    ];
+    for (name, text) in texts {
+        rows.extend(text.clone().map(|text| [name.to_owned(), text]));
+    }
     let rows = rows
         .into_iter()
         .map(|[name, value]| [name, output::plain(&value)]);

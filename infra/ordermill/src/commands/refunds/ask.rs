@@ -54,7 +54,11 @@ pub async fn run(global: &Global, stack: &Stack, options: &Refund) -> Result<boo
 }
 
 pub async fn cancel(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
-    match stack.store()?.cancel_refund(id, now()).await? {
+    match stack
+        .store()?
+        .cancel_refund(id, &principal(), now())
+        .await?
+    {
         Moved::Done(refund) => {
             show::one(global, &refund)?;
             Ok(true)
@@ -70,7 +74,7 @@ pub async fn cancel(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
 
 pub async fn retry(global: &Global, stack: &Stack, id: &str, wait: &Wait) -> Result<bool> {
     let (store, outbox) = (stack.store()?, outbox(stack)?);
-    match refunds::retry(&store, &outbox, id, now()).await? {
+    match refunds::retry(&store, &outbox, id, &principal(), now()).await? {
         Moved::Done(refund) => waited(global, &store, *refund, wait).await,
         moved => stays(global, id, moved, "only what failed can be tried again"),
     }

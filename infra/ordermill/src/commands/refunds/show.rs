@@ -29,6 +29,8 @@ pub fn one(global: &Global, refund: &RefundRecord) -> Result<()> {
         rows.extend(instant.map(|instant| [name.to_owned(), instant.to_string()]));
     }
     let texts = [
+        ("retried by", &refund.retried_by),
+        ("cancelled by", &refund.cancelled_by),
         ("refused", &refund.failure),
         ("reference", &refund.reference),
     ];
