@@ -319,9 +319,6 @@ async fn no_day_is_too_far_for_an_answer() {
     ] {
         let answer = bench.get(&format!("/kpis/hourly?date={day}")).await;
         let is_read = answer.status == 200;
-        assert!(
-            is_read || matches!(answer.status, 400 | 422),
-            "{day}"
-        );
+        assert!(is_read || matches!(answer.status, 400 | 422), "{day}");
     }
 }

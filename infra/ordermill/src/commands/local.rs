@@ -14,15 +14,17 @@ pub async fn up(global: &Global, options: &Local) -> Result<bool> {
     let (stack, emulator) = raise(global, options, Life::UntilStopped).await?;
     let endpoint = stack.cloud.endpoint.clone().unwrap_or_default();
     if global.json {
-        output::json(
-            &json!({"stack": stack.name, "endpoint": endpoint, "started": emulator.is_some()}),
-        )?;
+        output::json(&json!({
+            "stack": stack.name, "endpoint": endpoint, "api": stack.api_url()?,
+            "started": emulator.is_some(),
+        }))?;
     } else {
         println!(
             "The stack {} is up at {endpoint}. Payments: {}. `ordermill down` stops it.",
             stack.name,
             stack.find_output("PaymentGateway").unwrap_or("unknown")
         );
+        println!("Its API is at {}.", stack.api_url()?);
     }
     Ok(true)
 }
