@@ -54,10 +54,20 @@ impl Caller {
         answered(self.request(method, path)).await
     }
 
+    /// Asks again, under its key, where there is no answer: two hundred processes that start at once may take too long.
     async fn post(&self, path: &str, key: &str, body: &Value) -> (StatusCode, Value) {
-        let request = self.request("POST", path).header("Idempotency-Key", key);
-        let request = request.header("Content-Type", "application/json");
-        answered(request.body(body.to_string())).await
+        let mut wait = Duration::from_millis(500);
+        loop {
+            let request = self.request("POST", path).header("Idempotency-Key", key);
+            let request = request.header("Content-Type", "application/json");
+            let (status, answer) = answered(request.body(body.to_string())).await;
+            let is_none = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+            if !is_none || wait > Duration::from_secs(20) {
+                return (status, answer);
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
     }
 }
 

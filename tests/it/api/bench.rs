@@ -232,8 +232,13 @@ impl Bench {
             },
             "body": call.body, "isBase64Encoded": call.is_base64,
         });
-        let router = match call.method {
-            "GET" | "OPTIONS" => &self.query,
+        self.take(event).await
+    }
+
+    /// An event of the gateway.
+    pub async fn take(&self, event: Value) -> Answer {
+        let router = match event["httpMethod"].as_str() {
+            Some("GET" | "OPTIONS") => &self.query,
             _ => &self.command,
         };
         let event: Event = serde_json::from_value(event).expect("an event");

@@ -322,3 +322,18 @@ async fn an_error_of_ours_says_nothing_of_us() {
     let health = bench.ask(call("GET", "/health").with(None)).await;
     assert_eq!((health.status, &health.body["status"]), (200, &json!("up")));
 }
+
+#[tokio::test]
+async fn the_sample_events_are_what_the_gateway_sends() {
+    let bench = Bench::new();
+    let sample = |name: &str| {
+        let event = crate::support::read(&format!("events/{name}.json"));
+        serde_json::from_slice::<Value>(&event).expect("json")
+    };
+    let day = bench.take(sample("query")).await;
+    assert_eq!(day.data()["date"], "2026-03-01");
+    let refund = bench.take(sample("command")).await;
+    assert_eq!(refund.problem(), (404, "not_found"));
+    let webhook = bench.take(sample("command-webhook")).await;
+    assert_eq!(webhook.problem(), (401, "unauthorized"));
+}
