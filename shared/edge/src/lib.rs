@@ -5,6 +5,7 @@
 pub mod aside;
 pub mod aws;
 pub mod batches;
+pub mod entries;
 mod failure;
 pub mod figures;
 pub mod messages;
