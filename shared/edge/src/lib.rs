@@ -8,6 +8,7 @@ pub mod batches;
 pub mod entries;
 mod failure;
 pub mod figures;
+pub mod mail;
 pub mod messages;
 pub mod outbox;
 pub mod payments;
