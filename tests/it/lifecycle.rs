@@ -4,4 +4,4 @@ mod cancel;
 mod deeds;
 mod races;
 mod story;
-mod support;
+pub mod support;
