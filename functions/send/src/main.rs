@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let ports = Ports {
         store: &process.store(&[Table::Notifications, Table::Customers])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
-        post: &Ses::new(&process, sender, reply_to),
+        post: &Ses::new(&process.aws, &process.meter, sender, reply_to),
         pace: &Pace::of_rate(settings::parsed("MAIL_RATE")?),
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,

@@ -7,10 +7,11 @@ use aws_sdk_ses::config::timeout::TimeoutConfig;
 use aws_sdk_ses::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message, MessageTag};
+use aws_types::SdkConfig;
 use domain::Fault;
-use edge::Process;
 use edge::aws::CountCalls;
 use notices::Notice;
+use store::dynamo::Meter;
 
 /// By which a person finds what the service knows of a notification.
 const TAG: &str = "notification";
@@ -60,9 +61,9 @@ pub struct Ses {
 }
 
 impl Ses {
-    pub fn new(process: &Process, sender: String, reply_to: String) -> Ses {
-        let config = aws_sdk_ses::config::Builder::from(&process.aws)
-            .interceptor(CountCalls(process.meter.clone()))
+    pub fn new(aws: &SdkConfig, meter: &Meter, sender: String, reply_to: String) -> Ses {
+        let config = aws_sdk_ses::config::Builder::from(aws)
+            .interceptor(CountCalls(meter.clone()))
             // A request whose answer was lost is a mail that may have gone out: only who counts attempts may repeat it.
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(TIME).build())

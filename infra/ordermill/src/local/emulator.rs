@@ -15,7 +15,7 @@ use super::{eventually, read};
 
 /// What the template needs of AWS.
 const SERVICES: &str =
-    "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,sqs,states";
+    "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,ses,sqs,states";
 
 /// What an emulator wrote is not taken away before.
 const LEFT_ALONE: Duration = Duration::from_secs(600);
