@@ -8,10 +8,16 @@ use domain::preferences::{Channel, Preferences};
 use domain::refund::Wanted;
 use domain::{Fault, Status};
 use edge::entries::Event;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ordermill::verify::{self, Books};
 use store::memory::{Faults, MemoryEngine};
+use store::notifications::NotificationRecord;
 use store::{Engine, Store};
 
-use super::support::{Outbox, expected, has_address, mortal, records, stream, told};
+use super::support::{
+    Office, Outbox, expected, has_address, mailed, mortal, records, stream, told,
+};
 use crate::lifecycle::support::done;
 use crate::refunds::support::{cents, completed, opened, sold};
 use crate::support::{approving, batch, now, order, read, saga};
@@ -219,8 +225,56 @@ async fn the_sample_events_are_what_notify_and_send_take() {
         .expect("an answer");
     assert_eq!((back, buried.len()), (0, 1));
     let mail = serde_json::from_slice(&read("events/send.json")).expect("an event");
-    let office = super::support::Office::default();
-    let sent = super::support::mailed(&store, &office, mail, now()).await;
+    let office = Office::default();
+    let sent = mailed(&store, &office, mail, now()).await;
     assert_eq!(sent, Ok((0, Vec::new())));
     assert_eq!(office.count(), 1);
+}
+
+#[tokio::test]
+async fn verify_sees_what_is_not_told_and_what_is_told_of_nothing() {
+    let engine = MemoryEngine::new();
+    let store = Store::new(engine.clone(), 1);
+    story(&store).await;
+    told(&store, &Outbox::default(), stream(&engine))
+        .await
+        .expect("told");
+    let books = Books::load(&store, &TimeZone::UTC).await.expect("books");
+    let drift = |records: &[NotificationRecord], now| {
+        let check = verify::notifications::check(&books, records, now);
+        assert_eq!(check.checked, records.len() as u64);
+        check.drift
+    };
+    let all: Vec<NotificationRecord> = records(&store).await.into_values().collect();
+    assert_eq!(drift(&all, Timestamp::MAX), Vec::<String>::new());
+
+    // One that is missing may be on its way, for a while.
+    assert_eq!(drift(&all[1..], now()), Vec::<String>::new());
+    let missing = drift(&all[1..], Timestamp::MAX);
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].contains("nobody is told of"), "{missing:?}");
+    let mut of_nothing = all.clone();
+    of_nothing[0].change.order_id = "O-9".to_owned();
+    assert!(drift(&of_nothing, Timestamp::MAX).len() > 1);
+    let mut wrong = all.clone();
+    wrong[0].change.total += cents(1);
+    assert_eq!(drift(&wrong, Timestamp::MAX).len(), 1);
+    let twice = [all.as_slice(), &all[..1]].concat();
+    assert_eq!(drift(&twice, Timestamp::MAX).len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_costs_a_unit_and_one_in_its_index_and_a_mail_two_more() {
+    let engine = MemoryEngine::new();
+    let store = Store::new(engine.clone(), 1);
+    story(&store).await;
+    let outbox = Outbox::default();
+    told(&store, &outbox, stream(&engine)).await.expect("told");
+    let written = |of: &str| engine.write_units().get(of).copied().unwrap_or_default();
+    let (table, index) = ("notifications", "notifications/by-day");
+    assert_eq!((written(table), written(index)), (8, 8));
+    let office = Office::default();
+    let sent = mailed(&store, &office, outbox.mail_event(), now()).await;
+    assert_eq!(sent, Ok((0, Vec::new())));
+    assert_eq!((written(table), written(index)), (8 + 2 * 7, 8));
 }
