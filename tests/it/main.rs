@@ -21,6 +21,7 @@ mod intake;
 mod lifecycle;
 mod lists;
 mod measure;
+mod notifications;
 mod on_stack;
 mod openapi;
 mod payments;

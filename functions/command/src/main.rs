@@ -52,6 +52,18 @@ async fn main() -> Result<(), Error> {
                 "REFUNDS_MAPPING",
             ],
         ),
+        (
+            "notices",
+            [
+                "NOTICES_QUEUE_URL",
+                "NOTICES_DEAD_QUEUE_URL",
+                "NOTICES_MAPPING",
+            ],
+        ),
+        (
+            "mail",
+            ["MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL", "MAIL_MAPPING"],
+        ),
     ])?;
     let app = App {
         store: process.any_store(&[

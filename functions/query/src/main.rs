@@ -62,6 +62,18 @@ async fn main() -> Result<(), Error> {
                         "REFUNDS_MAPPING",
                     ],
                 ),
+                (
+                    "notices",
+                    [
+                        "NOTICES_QUEUE_URL",
+                        "NOTICES_DEAD_QUEUE_URL",
+                        "NOTICES_MAPPING",
+                    ],
+                ),
+                (
+                    "mail",
+                    ["MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL", "MAIL_MAPPING"],
+                ),
             ])?,
             s3: process.s3(),
             bucket: settings::required("FILES_BUCKET")?,

@@ -4,7 +4,6 @@
 //! The stream waits for nobody: an entry that cannot be entered now is handed to the queue, which is patient, and gives up
 //! on what no retry will mend. So one bad entry holds up no other.
 
-mod event;
 mod ports;
 
 use std::time::Duration;
@@ -14,22 +13,20 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use domain::Fault;
 use domain::journal::Entry;
 use edge::Invocation;
+use edge::entries::{self, Named};
 use edge::figures::Rebuild;
 use edge::messages::{self, Queue};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::tallies::Scope;
 use store::{Engine, Store, journal};
 use tokio::time::Instant;
 
-pub use event::Event;
+pub use edge::entries::Event;
 pub use ports::{Asked, Entries, EntryName};
 
 /// The last seconds of an invocation: what could not be entered by then is handed to the queue.
 const TO_HAND_OVER: Duration = Duration::from_secs(15);
-
-/// Between an entry's date and its arrival in the stream.
-const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// What tally needs of the outside.
 pub struct Ports<'a, E, Q, N> {
@@ -132,7 +129,7 @@ async fn asked<E: Engine, Q: Queue, N: Entries>(
     invocation: Invocation,
 ) -> Result<Option<Entry>, Fault> {
     match Asked::read(message.body.as_deref().unwrap_or_default())? {
-        Asked::Entry(name) => {
+        Asked::Entered(Named::Entry(name)) => {
             let found = ports.store.entry(&name.partition, &name.entry_id).await?;
             let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
             let entry = found.ok_or_else(missing)?;
@@ -142,26 +139,9 @@ async fn asked<E: Engine, Q: Queue, N: Entries>(
             rebuilt(ports, rebuild, invocation).await?;
             Ok(None)
         }
-        Asked::GivenUp { first, last } => {
-            // Entries are dated by the invocation that wrote them.
-            let wanted = |at| at >= first - MARGIN && at <= last + MARGIN;
-            let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-            let days = day(first).saturating_sub(1.day()).series(1.day());
-            let end = day(last).saturating_add(1.day());
-            let days = days.take_while(|day| *day <= end);
-            let names = ports.store.entries_when(days, wanted).await?;
-            tracing::warn!(
-                entries = names.len(),
-                "entries that the stream gave up are entered by name"
-            );
-            let name = |(partition, entry_id)| EntryName {
-                partition,
-                entry_id,
-            };
-            ports
-                .entries
-                .send(names.into_iter().map(name).collect())
-                .await?;
+        Asked::Entered(Named::GivenUp { first, last }) => {
+            let names = entries::given_up(ports.store, first, last).await?;
+            ports.entries.send(names).await?;
             Ok(None)
         }
     }

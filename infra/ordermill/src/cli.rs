@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub mod figures;
+pub mod notifications;
 pub mod orders;
 pub mod refunds;
 pub mod tokens;
@@ -70,6 +71,9 @@ pub enum Command {
     /// Refunds: see how they stand, take one back, try one again.
     #[command(subcommand)]
     Refunds(refunds::Refunds),
+    /// What customers were told of their orders: see it, send it again, try it.
+    #[command(subcommand)]
+    Notifications(notifications::Notifications),
     /// What was put aside: see why, send it again, or leave it.
     #[command(subcommand)]
     Failures(Failures),
@@ -303,7 +307,7 @@ pub enum Failures {
 
 #[derive(Args)]
 pub struct Filter {
-    /// Only what came from this queue: batches, imports, catalogs, entries, refunds.
+    /// Only what came from this queue: batches, imports, catalogs, entries, refunds, notices, mail.
     #[arg(long)]
     pub queue: Option<String>,
     /// Only what failed in this way.

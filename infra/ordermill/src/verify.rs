@@ -5,6 +5,7 @@
 
 mod figures;
 mod lifecycle;
+pub mod notifications;
 mod orders;
 pub mod payments;
 mod recount;

@@ -1,18 +1,50 @@
 //! How a customer wants to be told, and of what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::notification::Kind;
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     #[default]
     Email,
     /// Written down, and sent to nobody.
     Log,
+}
+
+impl Channel {
+    pub const ALL: [Channel; 2] = [Channel::Email, Channel::Log];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Email => "email",
+            Channel::Log => "log",
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Channel {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Channel, &'static str> {
+        let channel = Channel::ALL
+            .into_iter()
+            .find(|channel| channel.name() == name);
+        channel.ok_or("a channel is email or log")
+    }
 }
 
 /// Who never said anything gets everything by mail.
@@ -26,6 +58,14 @@ pub struct Preferences {
 impl Preferences {
     pub fn wants(&self, kind: Kind) -> bool {
         !self.off.contains(&kind)
+    }
+
+    /// By mail where the customer wants it so; else it is written down only.
+    pub fn channel_of(&self, kind: Kind) -> Channel {
+        match self.wants(kind) {
+            true => self.channel,
+            false => Channel::Log,
+        }
     }
 }
 
@@ -89,6 +129,16 @@ mod tests {
             Kind::Cancellation,
         ];
         assert_eq!(wanted, expected);
+        let by_mail = Preferences {
+            channel: Channel::Email,
+            ..some.clone()
+        };
+        assert_eq!(by_mail.channel_of(Kind::Failed), Channel::Email);
+        assert_eq!(by_mail.channel_of(Kind::Refund), Channel::Log);
+        assert_eq!(some.channel_of(Kind::Failed), Channel::Log);
+        for channel in Channel::ALL {
+            assert_eq!(channel.name().parse(), Ok(channel));
+        }
     }
 
     #[test]

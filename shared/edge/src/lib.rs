@@ -5,8 +5,10 @@
 pub mod aside;
 pub mod aws;
 pub mod batches;
+pub mod entries;
 mod failure;
 pub mod figures;
+pub mod mail;
 pub mod messages;
 pub mod outbox;
 pub mod payments;

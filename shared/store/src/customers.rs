@@ -1,15 +1,16 @@
 //! Customers: their contact data, as files say it, and how they want to be told of their orders, as they say themselves.
 //! Neither knows the other's attributes.
 
+use domain::notification::Kind;
 use domain::order::check_key;
-use domain::preferences::Preferences;
+use domain::preferences::{Channel, Preferences};
 use domain::{Contact, Fault};
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::engine::Engine;
 use crate::item::{record, value};
-use crate::ops::{Change, Condition, Key, Write, text};
+use crate::ops::{Change, Condition, Item, Key, Write, text};
 use crate::retry::Store;
 use crate::schema::Table;
 
@@ -20,12 +21,54 @@ struct Said {
     preferences: Option<Preferences>,
 }
 
+/// Whom to tell, and how.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Addressee {
+    pub contact: Contact,
+    pub preferences: Preferences,
+}
+
+impl Addressee {
+    fn of(item: Item) -> Result<Addressee, Fault> {
+        let said: Said = record(item.clone())?;
+        Ok(Addressee {
+            contact: record(item)?,
+            preferences: said.preferences.unwrap_or_default(),
+        })
+    }
+
+    /// By mail where there is an address, and it is wanted so.
+    pub fn channel_of(&self, kind: Kind) -> Channel {
+        match self.contact.email {
+            Some(_) => self.preferences.channel_of(kind),
+            None => Channel::Log,
+        }
+    }
+}
+
 impl<E: Engine> Store<E> {
     pub async fn customer(&self, customer_id: &str) -> Result<Option<Contact>, Fault> {
         self.get(&Key::new(Table::Customers, customer_id))
             .await?
             .map(record)
             .transpose()
+    }
+
+    /// Whom to tell, as it is now. Somebody of whom nothing is known where there is no such customer.
+    pub async fn addressee(&self, customer_id: &str) -> Result<Addressee, Fault> {
+        let found = self.get(&Key::new(Table::Customers, customer_id)).await?;
+        Ok(found.map(Addressee::of).transpose()?.unwrap_or_default())
+    }
+
+    /// The same of many, none of them twice, in their sequence. What was written a moment ago may be missing.
+    pub async fn addressees(&self, customer_ids: &[&str]) -> Result<Vec<Addressee>, Fault> {
+        let key = |id: &&str| Key::new(Table::Customers, id);
+        let keys: Vec<Key> = customer_ids.iter().map(key).collect();
+        let found = self.get_many(&keys).await?.into_iter();
+        let found = found.map(|item| item.map(Addressee::of).transpose());
+        found
+            .map(|found| found.map(Option::unwrap_or_default))
+            .collect()
     }
 
     /// How a customer wants to be told; nothing where there is no such customer.

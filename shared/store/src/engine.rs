@@ -7,7 +7,7 @@ use domain::Fault;
 use crate::ops::{Count, Item, Key, Page, Query, TransactError, Write, WriteError};
 use crate::schema::Table;
 
-/// Single-item conditional updates in one request: the service's limit.
+/// Single-item conditional writes in one request: the service's limit.
 pub const UPDATES_PER_REQUEST: usize = 25;
 
 /// Keys in one read: the service's limit.
@@ -25,9 +25,9 @@ pub trait Engine: Send + Sync {
 
     fn write(&self, write: &Write) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// One to [`UPDATES_PER_REQUEST`] updates of items of one table, no item twice, nothing added to and nothing deleted, each
-    /// on its own: some may succeed and others fail. One answer for each, in their sequence. An item that does not
-    /// exist fails its condition.
+    /// One to [`UPDATES_PER_REQUEST`] writes to items of one table, no item twice, each on its own: some may succeed and
+    /// others fail. One answer for each, in their sequence. They are updates that add to nothing, where an item that does not
+    /// exist fails its condition; or puts of what is absent, where an item that does is not brought with the failure.
     fn update_many(
         &self,
         updates: &[Write],

@@ -20,6 +20,7 @@ mod item;
 pub mod journal;
 pub mod lifecycle;
 pub mod lists;
+pub mod notifications;
 pub mod orders;
 pub mod page;
 pub mod pending;

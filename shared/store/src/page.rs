@@ -43,6 +43,9 @@ pub struct Position {
 struct After {
     at: String,
     id: String,
+    /// Where it takes two to name an item of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<String>,
 }
 
 /// A page of a list. It may have fewer items than were asked for, even none, and not be the last.
@@ -113,8 +116,9 @@ impl Position {
             (index.partition, &self.of),
             (index.sort, &after.at),
         ];
+        let sort = table.sort().zip(after.part.as_ref());
         let mut start = Item::default();
-        for (name, value) in keys {
+        for (name, value) in keys.into_iter().chain(sort) {
             start.insert(name.to_owned(), text(value));
         }
         Some(start)
@@ -241,6 +245,8 @@ impl List {
         self.partitions.contains(&position.of)
             && position.after.as_ref().is_none_or(|after| {
                 is_name(&after.id)
+                    && after.part.is_some() == self.table.sort().is_some()
+                    && after.part.as_deref().is_none_or(is_name)
                     && is_name(&after.at)
                     && after.at.parse::<Timestamp>().is_ok()
                     && within(&after.at)
@@ -248,11 +254,13 @@ impl List {
     }
 
     fn place(&self, of: &str, item: &Item) -> Result<Position, Fault> {
+        let part = self.table.sort().map(|name| attribute(item, name));
         Ok(Position {
             of: of.to_owned(),
             after: Some(After {
                 at: attribute(item, self.index.sort)?,
                 id: attribute(item, self.table.partition())?,
+                part: part.transpose()?,
             }),
         })
     }

@@ -80,7 +80,7 @@ impl<E: Engine> Store<E> {
         }
     }
 
-    /// Conditional updates of single items, each on its own. One answer for each, in their sequence.
+    /// Conditional updates of single items, or puts of absent ones, each on its own. One answer for each, in their sequence.
     pub async fn update_many(
         &self,
         updates: &[Write],

@@ -10,6 +10,8 @@ pub enum Table {
     Imports,
     Journal,
     Refunds,
+    /// What customers were told, are being told, or could not be told.
+    Notifications,
     /// Messages that were put aside, whole.
     Failures,
     /// Figures that are added up from the journal, and which of its entries they hold.
@@ -49,7 +51,7 @@ pub const BY_ORDER: Index = Index {
     includes: &[],
 };
 
-/// Refunds of a day, for lists of those of all orders.
+/// Refunds or notifications of a day, for lists of those of all orders.
 pub const BY_DAY: Index = Index {
     name: "by-day",
     partition: "day",
@@ -114,7 +116,7 @@ pub const BY_QUEUE: Index = Index {
 };
 
 impl Table {
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 11] = [
         Table::Orders,
         Table::Products,
         Table::Catalogs,
@@ -122,6 +124,7 @@ impl Table {
         Table::Imports,
         Table::Journal,
         Table::Refunds,
+        Table::Notifications,
         Table::Failures,
         Table::Tallies,
         Table::Tokens,
@@ -137,6 +140,7 @@ impl Table {
             Table::Imports => "imports",
             Table::Journal => "journal",
             Table::Refunds => "refunds",
+            Table::Notifications => "notifications",
             Table::Failures => "failures",
             Table::Tallies => "tallies",
             Table::Tokens => "tokens",
@@ -152,6 +156,7 @@ impl Table {
             Table::Imports => "import_id",
             Table::Journal => "partition",
             Table::Refunds => "refund_id",
+            Table::Notifications => "order_id",
             Table::Failures => "failure_id",
             Table::Tallies => "pk",
             Table::Tokens => "token_hash",
@@ -161,7 +166,7 @@ impl Table {
     pub fn sort(self) -> Option<&'static str> {
         match self {
             Table::Journal => Some("entry_id"),
-            Table::Catalogs => Some("part"),
+            Table::Catalogs | Table::Notifications => Some("part"),
             Table::Tallies => Some("sk"),
             Table::Orders
             | Table::Products
@@ -178,6 +183,7 @@ impl Table {
             Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
             Table::Imports => &[RUNNING, BY_CREATED],
             Table::Refunds => &[BY_ORDER, BY_CUSTOMER, BY_DAY, OPEN],
+            Table::Notifications => &[BY_DAY],
             Table::Failures => &[BY_QUEUE],
             Table::Tallies => &[BOARD, UNITS_BOARD],
             Table::Products

@@ -69,6 +69,7 @@ cases![
         a_token_for_other_writes_is_corrupt,
         a_cancelled_token_can_be_used_again,
         updates_together_are_each_on_their_own,
+        puts_together_are_each_on_their_own,
         a_delete_is_whole_with_its_transaction,
         deletes_are_not_sent_together,
     ],

@@ -2,7 +2,9 @@
 
 use domain::Fault;
 use store::engine::Engine;
-use store::ops::{Change, Condition, TransactError, Verdict, Write, WriteError, number, text};
+use store::ops::{
+    Change, Condition, TransactError, Value, Verdict, Write, WriteError, number, text,
+};
 use store::schema::Table;
 
 use super::{Case, absent, malformed, token};
@@ -154,7 +156,11 @@ pub(super) async fn updates_together_are_each_on_their_own<E: Engine>(case: &Cas
         let item = case.item(Table::Products, id, &[("state", text("PAID"))]);
         assert_eq!(case.get(Table::Products, id).await, Some(item));
     }
-    let put = absent(Table::Products, &case.item(Table::Products, "put", &[]));
+    let put = Write::Put {
+        table: Table::Products,
+        item: case.item(Table::Products, "put", &[]),
+        condition: Condition::Always,
+    };
     let refused = case.engine.update_many(&[put]).await;
     assert!(matches!(refused, Err(Fault::Malformed(_))), "{refused:?}");
     let many: Vec<Write> = (0..26).map(|at| paid(&format!("m{at}"), open())).collect();
@@ -199,6 +205,29 @@ pub(super) async fn a_delete_is_whole_with_its_transaction<E: Engine>(case: &Cas
         absent(Table::Products, &new),
     ];
     malformed(case.engine.transact(&twice, &self::token()).await);
+}
+
+pub(super) async fn puts_together_are_each_on_their_own<E: Engine>(case: &Case<'_, E>) {
+    let known = case
+        .put(Table::Products, "known", &[("name", text("first"))])
+        .await;
+    let values = [
+        ("name", text("it's a \"name\"")),
+        ("count", number(5)),
+        ("lines", Value::L(vec![text("a"), number(1)])),
+    ];
+    let item = |id: &str| case.item(Table::Products, id, &values);
+    let puts = ["new", "known", "other"].map(|id| absent(Table::Products, &item(id)));
+    let answers = case.engine.update_many(&puts).await.expect("answered");
+    // What is known is not brought along.
+    let expected = vec![Ok(()), Err(WriteError::Condition(None)), Ok(())];
+    assert_eq!(answers, expected);
+    assert_eq!(case.get(Table::Products, "known").await, Some(known));
+    for id in ["new", "other"] {
+        assert_eq!(case.get(Table::Products, id).await, Some(item(id)));
+    }
+    let again = case.engine.update_many(&puts).await.expect("answered");
+    assert_eq!(again, vec![Err(WriteError::Condition(None)); 3]);
 }
 
 pub(super) async fn deletes_are_not_sent_together<E: Engine>(case: &Case<'_, E>) {

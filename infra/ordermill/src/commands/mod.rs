@@ -12,6 +12,7 @@ pub mod imports;
 mod kpis;
 mod leaderboard;
 mod local;
+mod notifications;
 mod order;
 mod rank;
 mod refunds;
@@ -41,6 +42,9 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
         Command::Order(command) => order::run(global, &stack(global).await?, command).await,
         Command::Refund(options) => refunds::ask(global, &stack(global).await?, options).await,
         Command::Refunds(command) => refunds::run(global, &stack(global).await?, command).await,
+        Command::Notifications(command) => {
+            notifications::run(global, &stack(global).await?, command).await
+        }
         Command::Failures(command) => failures::run(global, &stack(global).await?, command).await,
         Command::Kpis(options) => {
             options.check();

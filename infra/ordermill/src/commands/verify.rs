@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::cli::Global;
 use crate::cloud::Stack;
 use crate::output;
-use crate::verify::{Books, Report, payments};
+use crate::verify::{Books, Report, notifications, payments};
 
 /// Lines of drift that are shown to people. `--json` has them all.
 const SHOWN: usize = 20;
@@ -32,8 +32,12 @@ pub async fn report(stack: &Stack) -> Result<(Books, Report)> {
         Some(url) => Some(ledger(stack, url).await),
         None => None,
     };
-    let books = Books::load(&stack.store()?, &stack.time_zone()?).await?;
+    // So are these: what they tell of stands in the journal already.
+    let (store, mut told) = (stack.store()?, Vec::new());
+    store.each_notification(|record| told.push(record)).await?;
+    let books = Books::load(&store, &stack.time_zone()?).await?;
     let mut report = books.verify(Timestamp::now());
+    report.add(notifications::check(&books, &told, Timestamp::now()));
     report.add(match ledger {
         Some(Ok(Some(entries))) => payments::check(&books, &entries, asked_at),
         Some(Ok(None)) => payments::unseen("not compared: the gateway shows no ledger"),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// Folder, crate, binary and role of each function.
-pub const FUNCTIONS: [&str; 14] = [
+pub const FUNCTIONS: [&str; 16] = [
     "chunk",
     "catalog",
     "dispatch",
@@ -19,6 +19,8 @@ pub const FUNCTIONS: [&str; 14] = [
     "bury",
     "tally",
     "refund",
+    "notify",
+    "send",
     "authorize",
     "query",
     "command",

@@ -16,7 +16,7 @@ use super::{eventually, read};
 
 /// What the template needs of AWS.
 const SERVICES: &str =
-    "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,sqs,states";
+    "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,ses,sqs,states";
 
 /// The emulator itself, and all that it stands on.
 pub const REQUIREMENTS: &str = "infra/emulator/requirements.txt";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Fault;
 
-use crate::ops::{Change, Condition, Key, Value, number};
+use crate::ops::{Change, Condition, Item, Key, Value, number};
 use crate::schema::Table;
 
 /// An update and a condition over one set of placeholders. Every name is a placeholder: many are reserved words.
@@ -155,6 +155,16 @@ pub fn statement(
         statement.push_str(&condition);
     }
     Ok((statement, parameters))
+}
+
+/// An item that must not be there, as a statement.
+pub fn insertion(table: &str, item: &Item) -> (String, Vec<AttributeValue>) {
+    let (names, parameters): (Vec<String>, Vec<AttributeValue>) = item
+        .iter()
+        .map(|(name, value)| (format!("'{name}': ?"), value.clone().into()))
+        .unzip();
+    let statement = format!("INSERT INTO \"{table}\" VALUE {{{}}}", names.join(", "));
+    (statement, parameters)
 }
 
 fn where_clause(

@@ -18,10 +18,12 @@ use domain::Fault;
 use domain::limits::ITEMS_PER_TRANSACTION;
 
 use crate::engine::Engine;
-use crate::ops::{Count, Item, Key, Page, Query, TransactError, Write, WriteError, text};
+use crate::ops::{
+    Condition, Count, Item, Key, Page, Query, TransactError, Write, WriteError, text,
+};
 use crate::schema::Table;
 use error::fault;
-use expression::statement;
+use expression::{insertion, statement};
 pub use meter::{Meter, Usage};
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -170,18 +172,22 @@ impl Engine for DynamoEngine {
             .batch_execute_statement()
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
         for update in updates {
-            let Write::Update {
-                key,
-                changes,
-                condition,
-            } = update
-            else {
-                return Err(Fault::Malformed(
-                    "only updates can be sent together".to_owned(),
-                ));
+            let (statement, parameters) = match update {
+                Write::Update {
+                    key,
+                    changes,
+                    condition,
+                } => statement(self.name(key.table)?, key, changes, condition)?,
+                Write::Put {
+                    table,
+                    item,
+                    condition: Condition::Absent,
+                } => insertion(self.name(*table)?, item),
+                Write::Put { .. } | Write::Delete { .. } => {
+                    let what = "only updates, and puts of what is absent, can be sent together";
+                    return Err(Fault::Malformed(what.to_owned()));
+                }
             };
-            let (statement, parameters) =
-                statement(self.name(key.table)?, key, changes, condition)?;
             let statement = BatchStatementRequest::builder()
                 .statement(statement)
                 .set_parameters(Some(parameters))
@@ -310,6 +316,7 @@ fn statement_outcome(response: BatchStatementResponse) -> Result<(), WriteError>
         Some(BatchStatementErrorCodeEnum::ConditionalCheckFailed) => {
             WriteError::Condition(error.item.map(Item::from))
         }
+        Some(BatchStatementErrorCodeEnum::DuplicateItem) => WriteError::Condition(None),
         Some(
             BatchStatementErrorCodeEnum::TransactionConflict
             | BatchStatementErrorCodeEnum::ThrottlingError

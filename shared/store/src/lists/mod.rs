@@ -2,6 +2,7 @@
 
 pub mod failures;
 pub mod imports;
+pub mod notifications;
 pub mod refunds;
 
 use domain::Fault;

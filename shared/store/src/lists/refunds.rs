@@ -20,18 +20,20 @@ use crate::refunds::RefundRecord;
 use crate::retry::Store;
 use crate::schema::{BY_CUSTOMER, BY_DAY, BY_ORDER, Index, Table};
 
-/// Days of a list of the refunds of all orders, and of what they add up to.
-const DAYS_LISTED: usize = 366;
+/// Days of a list of the refunds, or notifications, of all orders.
+pub(super) const DAYS_LISTED: usize = 366;
+
+/// Days whose refunds are added up.
 const DAYS_ADDED_UP: usize = 92;
 
-/// A list of the refunds of all orders goes back so far, where nobody says how far.
-const DAYS_BACK: i64 = 30;
+/// A list of those of all orders goes back so far, where nobody says how far.
+pub(super) const DAYS_BACK: i64 = 30;
 
-/// Refunds that are looked at for one page.
-const LOOKED_AT: usize = 1_000;
+/// Entries that are looked at for one page.
+pub(super) const LOOKED_AT: usize = 1_000;
 
 /// Days that are read at the same time.
-const DAYS_AT_ONCE: usize = 8;
+pub(super) const DAYS_AT_ONCE: usize = 8;
 
 /// All of it has to be so.
 #[derive(Debug, Clone, Copy, Default)]
@@ -173,7 +175,7 @@ impl<E: Engine> Store<E> {
 }
 
 /// The days from one to the other, the last one first.
-fn days(from: Date, to: Date, most: usize) -> Result<Vec<Date>, ListError> {
+pub(super) fn days(from: Date, to: Date, most: usize) -> Result<Vec<Date>, ListError> {
     in_order(from, to)?;
     let days = std::iter::successors(Some(to), |day| day.yesterday().ok());
     let days: Vec<Date> = days.take_while(|day| *day >= from).take(most + 1).collect();

@@ -5,22 +5,23 @@ use rust_decimal::Decimal;
 
 use super::check;
 use super::value::{normal, parse, print};
-use crate::ops::{Change, Item, Key, Value, Write};
+use crate::ops::{Change, Condition, Item, Key, Value, Write};
 use crate::schema::Table;
 
-/// The key of a write that can be sent together with others. Statements can only set and remove: adding would have to name
-/// the old value, and one that deletes passes where the item is missing.
-pub fn statement(update: &Write) -> Result<Key, Fault> {
-    let Write::Update { changes, .. } = update else {
-        return check::malformed("only updates can be sent together");
+/// The key of a write that can be sent together with others. Statements can only set and remove, or insert: adding would
+/// have to name the old value, and one that deletes passes where the item is missing.
+pub fn statement(write: &Write) -> Result<Key, Fault> {
+    let fits = match write {
+        Write::Update { changes, .. } => !changes
+            .iter()
+            .any(|change| matches!(change, Change::Add(..))),
+        Write::Put { condition, .. } => *condition == Condition::Absent,
+        Write::Delete { .. } => false,
     };
-    if changes
-        .iter()
-        .any(|change| matches!(change, Change::Add(..)))
-    {
-        return check::malformed("a statement cannot add");
+    match fits {
+        true => check::target(write),
+        false => check::malformed("no statement does that"),
     }
-    check::target(update)
 }
 
 /// An item as the service keeps it.

@@ -94,9 +94,11 @@ impl State {
         self.dice.throttle()?;
         let answers = keys.iter().zip(updates);
         let answers = answers
-            .map(|(key, update)| match self.item(key) {
-                None => Err(WriteError::Condition(None)),
-                Some(_) => self.attempt(key, update, now),
+            .map(|(key, update)| match (update, self.item(key).is_some()) {
+                (Write::Put { .. }, true) | (Write::Update { .. }, false) => {
+                    Err(WriteError::Condition(None))
+                }
+                _ => self.attempt(key, update, now),
             })
             .collect();
         self.dice.lose_answer()?;

@@ -1,13 +1,16 @@
-//! A failure of the queue `entries`: which entry of the journal it is about, and what that says.
+//! A failure of a queue of entries: which entry of the journal it is about, and what that says.
 
 use domain::Fault;
 use domain::journal::Entry;
+use edge::entries::{self, EntryName};
 use serde_json::{Value, json};
 use store::failures::FailureRecord;
 use store::{Engine, Store};
-use tally::{Asked, EntryName};
 
 use crate::output;
+
+/// The queues whose messages name entries.
+const QUEUES: [&str; 2] = ["entries", "notices"];
 
 pub struct Named {
     name: EntryName,
@@ -15,10 +18,11 @@ pub struct Named {
     found: Result<Option<Entry>, Fault>,
 }
 
-/// Nothing, where the message is not of that queue, or names no entry.
+/// Nothing, where the message is of no such queue, or names no entry.
 pub async fn of<E: Engine>(store: &Store<E>, failure: &FailureRecord) -> Option<Named> {
-    let asked = Asked::read(&failure.payload).ok();
-    let Some(Asked::Entry(name)) = asked.filter(|_| failure.listed.queue == "entries") else {
+    let named = entries::Named::read(&failure.payload).ok();
+    let is_of_entries = QUEUES.contains(&failure.listed.queue.as_str());
+    let Some(entries::Named::Entry(name)) = named.filter(|_| is_of_entries) else {
         return None;
     };
     let found = match store.entry(&name.partition, &name.entry_id).await {

@@ -1,0 +1,167 @@
+//! Hands mails to the mail service, each as often as its record says, and no faster than the account may.
+//!
+//! An attempt is counted before the service is asked, and its end is put on record after. Who dies in between leaves a
+//! notification that is pending, and is sent again: the one way in which a customer may get a mail twice. Its attempts, and the
+//! reference in both mails, tell so.
+
+mod pace;
+mod post;
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::Fault;
+use domain::preferences::Channel;
+use edge::Invocation;
+use edge::mail::MailMessage;
+use edge::messages::{self, Queue};
+use jiff::{SignedDuration, Timestamp};
+use notices::{Facts, Notices};
+use store::notifications::{Begun, Ended, NotificationRecord};
+use store::{Engine, Store};
+use tokio::time::Instant;
+
+pub use pace::Pace;
+pub use post::{Letter, Post, Posted, Ses};
+
+/// What is left of a run when no mail is begun any more: the service may take its time, and its answer has to be put on record.
+const MARGIN: Duration = Duration::from_secs(12);
+
+/// What send needs of the outside.
+pub struct Ports<'a, E, Q, P> {
+    pub store: &'a Store<E>,
+    /// Where messages come from.
+    pub queue: &'a Q,
+    pub post: &'a P,
+    pub pace: &'a Pace,
+    pub notices: &'a Notices,
+    pub language: &'a str,
+}
+
+pub async fn handle<E: Engine, Q: Queue, P: Post>(
+    ports: &Ports<'_, E, Q, P>,
+    event: SqsEvent,
+    invocation: Invocation,
+) -> Result<SqsBatchResponse, Fault> {
+    let run = Run {
+        begun: Instant::now(),
+        invocation,
+    };
+    messages::hide_all(ports.queue, &event.records, invocation.remaining).await?;
+    let mut failed: Vec<(&SqsMessage, Fault)> = Vec::new();
+    for message in &event.records {
+        if let Err(fault) = work_off(ports, message, &run).await {
+            failed.push((message, fault));
+        }
+    }
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = messages::give_back(ports.queue, failed).await;
+    Ok(response)
+}
+
+struct Run {
+    begun: Instant,
+    invocation: Invocation,
+}
+
+impl Run {
+    fn now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
+        after(self.invocation.now, elapsed)
+    }
+
+    fn last_call(&self) -> Instant {
+        self.begun + self.invocation.remaining.saturating_sub(MARGIN)
+    }
+
+    /// When this process is dead, whatever it does.
+    fn end(&self) -> Timestamp {
+        let remaining = SignedDuration::try_from(self.invocation.remaining);
+        after(self.invocation.now, remaining.unwrap_or_default())
+    }
+}
+
+fn after(at: Timestamp, time: SignedDuration) -> Timestamp {
+    at.saturating_add(time).unwrap_or(at)
+}
+
+async fn work_off<E: Engine, Q, P: Post>(
+    ports: &Ports<'_, E, Q, P>,
+    message: &SqsMessage,
+    run: &Run,
+) -> Result<(), Fault> {
+    let name = MailMessage::read(message.body.as_deref().unwrap_or_default())?;
+    if !ports.pace.turn(run.last_call()).await {
+        let waits = "too many mails are before this one";
+        return Err(Fault::Transient(waits.to_owned()));
+    }
+    let begun = ports.store.begin_sending(&name, run.now(), run.end());
+    let record = match begun.await? {
+        Begun::Yours(record) => record,
+        Begun::Over(_) => return Ok(()),
+        Begun::Held => return Err(Fault::Transient("another run is at it".to_owned())),
+        // It is on record before its message is sent.
+        Begun::Unknown => {
+            let id = name.id();
+            return Err(Fault::Malformed(format!("there is no notification {id}")));
+        }
+    };
+    let (ended, fault) = match posted(ports, &record).await {
+        Ok(ended) => (ended, None),
+        Err(fault) => (End::NotYet(fault.message().to_owned()), Some(fault)),
+    };
+    let ended = match &ended {
+        End::Sent(message_id) => Ended::Sent { message_id },
+        End::Failed(why) => Ended::Failed(why),
+        End::Suppressed(why) => Ended::Suppressed(why),
+        End::NotYet(why) => Ended::NotYet(why),
+    };
+    if let Ended::Failed(reason) | Ended::Suppressed(reason) = ended {
+        tracing::warn!(
+            notification.id = name.id(),
+            order.id = name.order_id,
+            reason,
+            "a mail was not sent"
+        );
+    }
+    ports.store.end_sending(&record, &ended, run.now()).await?;
+    fault.map_or(Ok(()), Err)
+}
+
+enum End {
+    Sent(String),
+    Failed(String),
+    Suppressed(String),
+    NotYet(String),
+}
+
+async fn posted<E: Engine, Q, P: Post>(
+    ports: &Ports<'_, E, Q, P>,
+    record: &NotificationRecord,
+) -> Result<End, Fault> {
+    let name = record.name();
+    // As it is now: the customer may have said something since.
+    let addressee = ports.store.addressee(&record.change.customer_id).await?;
+    let Some(address) = addressee.contact.email.as_deref() else {
+        return Ok(End::Failed("the customer has no mail address".to_owned()));
+    };
+    if addressee.channel_of(name.kind) != Channel::Email {
+        let why = "the customer does not want to be told of this by mail";
+        return Ok(End::Suppressed(why.to_owned()));
+    }
+    let facts = Facts {
+        change: &record.change,
+        status: record.order_status,
+        total: record.total,
+        customer: addressee.contact.name.as_deref(),
+    };
+    let letter = Letter {
+        address,
+        notification_id: &name.id(),
+        notice: &ports.notices.write(ports.language, &facts)?,
+    };
+    Ok(match ports.post.mail(&letter).await? {
+        Posted::Accepted { message_id } => End::Sent(message_id),
+        Posted::Refused { why } => End::Failed(why),
+    })
+}

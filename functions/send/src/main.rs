@@ -1,0 +1,22 @@
+use edge::{Error, Process, settings};
+use notices::Notices;
+use send::{Pace, Ports, Ses};
+use store::schema::Table;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let process = Process::start()?;
+    let sender = settings::optional("MAIL_SENDER");
+    let reply_to = settings::optional("MAIL_REPLY_TO");
+    let ports = Ports {
+        store: &process.store(&[Table::Notifications, Table::Customers])?,
+        queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
+        post: &Ses::new(&process.aws, &process.meter, sender, reply_to),
+        pace: &Pace::of_rate(settings::parsed("MAIL_RATE")?),
+        notices: &Notices::new()?,
+        language: &settings::required("MAIL_LANGUAGE")?,
+    };
+    process
+        .serve(async |event, at| send::handle(&ports, event, at).await)
+        .await
+}

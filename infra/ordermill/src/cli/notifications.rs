@@ -1,0 +1,81 @@
+//! What can be typed about notifications.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use domain::notification::{Kind, Standing};
+use domain::preferences::Channel;
+use jiff::civil::Date;
+
+#[derive(Subcommand)]
+pub enum Notifications {
+    /// What customers were told, the newest first.
+    List(List),
+    /// All that is known of a notification, or of those of an order, with the text.
+    Show {
+        /// A notification (nt_…), or an order.
+        id: String,
+    },
+    /// How many there are of each sort, counted one by one.
+    Stats {
+        /// The first day, in UTC [default: today]
+        #[arg(long)]
+        from: Option<Date>,
+        /// The last day; 31 of them at most [default: today]
+        #[arg(long)]
+        to: Option<Date>,
+    },
+    /// Send one that failed, or that the customer did not want, once more.
+    Resend {
+        id: String,
+        /// Also one that was sent, or whose message was lost.
+        #[arg(long)]
+        force: bool,
+    },
+    /// What a customer would read of an order.
+    Preview(Preview),
+    /// Send a mail of a made-up order, to see whether the mail service takes it.
+    Test {
+        /// Where to.
+        address: String,
+    },
+}
+
+#[derive(Args)]
+pub struct List {
+    /// Only these: confirmation, failed, refund, shipping, delivery, cancellation.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<Kind>,
+    /// Only these: email, log.
+    #[arg(long)]
+    pub channel: Option<Channel>,
+    /// Only these: pending, sent, failed, suppressed.
+    #[arg(long)]
+    pub status: Option<Standing>,
+    /// Only those of this customer.
+    #[arg(long)]
+    pub customer: Option<String>,
+    /// The first day, in UTC [default: thirty days before the last]
+    #[arg(long)]
+    pub from: Option<Date>,
+    /// The last day [default: today]
+    #[arg(long)]
+    pub to: Option<Date>,
+    /// So many at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+}
+
+#[derive(Args)]
+pub struct Preview {
+    pub order_id: String,
+    /// confirmation, failed, refund, shipping, delivery or cancellation.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Kind,
+    /// In this language [default: the stack's]
+    #[arg(long)]
+    pub language: Option<String>,
+    /// Write the page that mail programs show into this file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}

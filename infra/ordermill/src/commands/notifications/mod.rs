@@ -1,0 +1,254 @@
+//! `notifications`: what customers were told, and what they would be.
+
+mod letters;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use domain::notification::{Kind, Name, Standing};
+use domain::preferences::Channel;
+use domain::{Currency, Status};
+use edge::mail;
+use edge::outbox::SqsOutbox;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::json;
+use store::lists::notifications::NotificationFilter;
+use store::notifications::{NotificationRecord, Resent};
+
+use super::{now, principal};
+use crate::cli::Global;
+use crate::cli::notifications::{List, Notifications};
+use crate::cloud::Stack;
+use crate::output;
+
+pub async fn run(global: &Global, stack: &Stack, command: &Notifications) -> Result<bool> {
+    match command {
+        Notifications::List(options) => list(global, stack, options).await,
+        Notifications::Show { id } => show(global, stack, id).await,
+        Notifications::Stats { from, to } => stats(global, stack, *from, *to).await,
+        Notifications::Resend { id, force } => resend(global, stack, id, *force).await,
+        Notifications::Preview(options) => letters::preview(global, stack, options).await,
+        Notifications::Test { address } => letters::test(global, stack, address).await,
+    }
+}
+
+async fn list(global: &Global, stack: &Stack, options: &List) -> Result<bool> {
+    let filter = NotificationFilter {
+        kind: options.kind,
+        channel: options.channel,
+        status: options.status,
+        customer_id: options.customer.as_deref(),
+        from: options.from,
+        to: options.to,
+    };
+    let (store, wanted) = (stack.store()?, options.limit as usize);
+    let (mut found, mut position) = (Vec::new(), None);
+    while found.len() < wanted {
+        let missing = u32::try_from(wanted - found.len())?;
+        let page = store.list_notifications(&filter, now(), missing, position.as_ref());
+        let page = page.await?;
+        found.extend(page.items);
+        position = page.next;
+        if position.is_none() {
+            break;
+        }
+    }
+    if global.json {
+        output::json(&found.iter().map(Document::of).collect::<Vec<_>>())?;
+    } else if found.is_empty() {
+        println!("There are no such notifications.");
+    } else {
+        println!("{}", table(&found));
+        if position.is_some() {
+            println!("There are more: --limit shows them.");
+        }
+    }
+    Ok(true)
+}
+
+async fn show(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
+    let store = stack.store()?;
+    let found = match Name::parse(id) {
+        Some(name) => store.notification(&name).await?.into_iter().collect(),
+        None => store.notifications_of(id).await?,
+    };
+    let [record] = found.as_slice() else {
+        if found.is_empty() {
+            bail!("nobody was told of {}", output::plain(id));
+        }
+        if global.json {
+            output::json(&found.iter().map(Document::of).collect::<Vec<_>>())?;
+        } else {
+            println!("{}", table(&found));
+        }
+        return Ok(true);
+    };
+    if global.json {
+        output::json(&Document::of(record))?;
+        return Ok(true);
+    }
+    let instant = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let rows = [
+        ("notification", record.name().id()),
+        ("order", record.order_id.clone()),
+        ("type", record.name().kind.to_string()),
+        ("customer", record.change.customer_id.clone()),
+        ("channel", record.channel.to_string()),
+        ("status", record.status.to_string()),
+        ("failure", text(&record.failure)),
+        ("attempts", record.attempts.to_string()),
+        ("created", record.created_at.to_string()),
+        ("last tried", instant(record.tried_at)),
+        ("sent", instant(record.sent_at)),
+        ("sent again by", text(&record.resent_by)),
+        ("mail service's id", text(&record.message_id)),
+        ("message", record.message.clone()),
+    ];
+    let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
+    let rows = rows.map(|(name, value)| [name.to_owned(), output::plain(&value)]);
+    println!("{}", output::table(&["", ""], &[], rows));
+    let notice = letters::of(stack, record).await?;
+    println!("\n{}", letters::plain(&notice.text));
+    Ok(true)
+}
+
+async fn stats(
+    global: &Global,
+    stack: &Stack,
+    from: Option<Date>,
+    to: Option<Date>,
+) -> Result<bool> {
+    let to = to.unwrap_or_else(|| TimeZone::UTC.to_datetime(now()).date());
+    let from = from.unwrap_or(to);
+    let counts = stack.store()?.notification_stats(from, to).await?;
+    let total: u64 = counts.values().sum();
+    let mut by_status: BTreeMap<Standing, u64> = BTreeMap::new();
+    for ((_, _, status), count) in &counts {
+        *by_status.entry(*status).or_default() += count;
+    }
+    if global.json {
+        let counts: Vec<_> = counts
+            .iter()
+            .map(|((channel, kind, status), count)| {
+                json!({"channel": channel, "notification_type": kind, "status": status, "count": count})
+            })
+            .collect();
+        output::json(
+            &json!({"from_date": from, "to_date": to, "total": total, "by_status": by_status, "counts": counts}),
+        )?;
+        return Ok(true);
+    }
+    let rows = counts.iter().map(|((channel, kind, status), count)| {
+        let of = [channel.to_string(), kind.to_string(), status.to_string()];
+        of.into_iter().chain([count.to_string()])
+    });
+    println!(
+        "{}",
+        output::table(&["channel", "type", "status", "count"], &[3], rows)
+    );
+    println!("{total} from {from} to {to}.");
+    Ok(true)
+}
+
+async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result<bool> {
+    let Some(name) = Name::parse(id) else {
+        bail!("{} is no notification", output::plain(id));
+    };
+    let outbox = SqsOutbox {
+        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
+        url: stack.output("MailQueueUrl")?.to_owned(),
+    };
+    let by = principal();
+    let resent = mail::resend(&stack.store()?, &outbox, &name, force, &by, now()).await?;
+    let record = match resent {
+        Resent::Done(record) => record,
+        Resent::Refused(record) => bail!(
+            "it is {}: --force sends it all the same",
+            record.status.name()
+        ),
+        Resent::Unknown => bail!("there is no notification {}", output::plain(id)),
+    };
+    if global.json {
+        output::json(&Document::of(&record))?;
+    } else {
+        match record.channel {
+            Channel::Email => println!("It is on its way again."),
+            Channel::Log => println!("It is for the log, and there."),
+        }
+    }
+    Ok(true)
+}
+
+fn table(records: &[NotificationRecord]) -> comfy_table::Table {
+    let rows = records.iter().map(|record| {
+        [
+            record.name().id(),
+            output::plain(&record.order_id),
+            record.name().kind.to_string(),
+            record.channel.to_string(),
+            record.status.to_string(),
+            record.created_at.to_string(),
+            output::plain(record.failure.as_deref().unwrap_or_default()),
+        ]
+    });
+    let header = [
+        "notification",
+        "order",
+        "type",
+        "channel",
+        "status",
+        "created",
+        "failure",
+    ];
+    output::narrow(output::table(&header, &[], rows))
+}
+
+/// As programs read it, here and behind the API.
+#[derive(Serialize)]
+struct Document<'a> {
+    id: String,
+    order_reference: &'a str,
+    notification_type: Kind,
+    channel: Channel,
+    customer_id: &'a str,
+    order_status: Status,
+    total_amount: Decimal,
+    currency: Currency,
+    message: &'a str,
+    status: Standing,
+    attempts: u32,
+    failure: Option<&'a str>,
+    message_id: Option<&'a str>,
+    tried_at: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl Document<'_> {
+    fn of(record: &NotificationRecord) -> Document<'_> {
+        let name = record.name();
+        Document {
+            id: name.id(),
+            order_reference: &record.order_id,
+            notification_type: name.kind,
+            channel: record.channel,
+            customer_id: &record.change.customer_id,
+            order_status: record.order_status,
+            total_amount: record.total,
+            currency: record.change.currency,
+            message: &record.message,
+            status: record.status,
+            attempts: record.attempts,
+            failure: record.failure.as_deref(),
+            message_id: record.message_id.as_deref(),
+            tried_at: record.tried_at,
+            sent_at: record.sent_at,
+            created_at: record.created_at,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The journal's stream, and the queues whose messages name entries of the journal: what could not be worked off as it came
+//! from the stream.
+
+use std::fmt;
+
+use aws_lambda_events::{dynamodb, sqs};
+use domain::Fault;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{Engine, Store};
+
+use crate::outbox::{Outgoing, SqsOutbox};
+
+/// Between an entry's date and its arrival in the stream.
+const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// What comes to whoever reads the journal's stream: told apart by where it says it is from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Value")]
+pub enum Event {
+    /// Records of the journal's stream.
+    Journal(dynamodb::Event),
+    /// Messages that name entries.
+    Entries(sqs::SqsEvent),
+}
+
+impl TryFrom<Value> for Event {
+    type Error = serde_json::Error;
+
+    fn try_from(event: Value) -> Result<Event, serde_json::Error> {
+        match event["Records"][0]["eventSource"].as_str() {
+            Some("aws:dynamodb") => serde_json::from_value(event).map(Event::Journal),
+            _ => serde_json::from_value(event).map(Event::Entries),
+        }
+    }
+}
+
+/// An entry of the journal, by its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryName {
+    pub partition: String,
+    pub entry_id: String,
+}
+
+/// What a message names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    Entry(EntryName),
+    /// Records of the stream that the service gave up, for the function never answered for them: those that arrived from
+    /// then to then.
+    GivenUp {
+        first: Timestamp,
+        last: Timestamp,
+    },
+}
+
+/// In the service's own words, of which most is about where records stood in the stream.
+#[derive(Deserialize)]
+struct Undelivered {
+    #[serde(rename = "DDBStreamBatchInfo")]
+    records: Arrived,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arrived {
+    approximate_arrival_of_first_record: Timestamp,
+    approximate_arrival_of_last_record: Timestamp,
+}
+
+impl Named {
+    pub fn read(body: &str) -> Result<Named, Fault> {
+        if let Ok(Undelivered { records }) = serde_json::from_str(body) {
+            return Ok(Named::GivenUp {
+                first: records.approximate_arrival_of_first_record,
+                last: records.approximate_arrival_of_last_record,
+            });
+        }
+        let name: EntryName = serde_json::from_str(body).map_err(|error| {
+            Fault::unreadable("not the name of an entry", error.line(), error.column())
+        })?;
+        match name.partition.is_empty() || name.entry_id.is_empty() {
+            true => Err(Fault::Malformed("an entry without a name".to_owned())),
+            false => Ok(Named::Entry(name)),
+        }
+    }
+}
+
+/// The entries of records that the stream gave up: each of them has to be sent by its name.
+pub async fn given_up<E: Engine>(
+    store: &Store<E>,
+    first: Timestamp,
+    last: Timestamp,
+) -> Result<Vec<EntryName>, Fault> {
+    // Entries are dated by the invocation that wrote them.
+    let wanted = |at| at >= first - MARGIN && at <= last + MARGIN;
+    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+    let days = day(first).saturating_sub(1.day()).series(1.day());
+    let end = day(last).saturating_add(1.day());
+    let days = days.take_while(|day| *day <= end);
+    let names = store.entries_when(days, wanted).await?;
+    tracing::warn!(
+        entries = names.len(),
+        "entries that the stream gave up are taken by name"
+    );
+    let name = |(partition, entry_id)| EntryName {
+        partition,
+        entry_id,
+    };
+    Ok(names.into_iter().map(name).collect())
+}
+
+pub trait Entries {
+    /// Returns when all of them are in the queue.
+    fn send(&self, entries: Vec<EntryName>) -> impl Future<Output = Result<(), Fault>>;
+}
+
+impl EntryName {
+    /// As entries are named in logs, and by people.
+    pub fn parse(name: &str) -> Option<EntryName> {
+        let (partition, entry_id) = name.split_once('/')?;
+        let of = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Some(EntryName {
+            partition: of(partition)?,
+            entry_id: of(entry_id)?,
+        })
+    }
+
+    pub fn body(&self) -> Result<String, Fault> {
+        serde_json::to_string(self).map_err(|error| Fault::Corrupt(error.to_string()))
+    }
+}
+
+impl fmt::Display for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.partition, self.entry_id)
+    }
+}
+
+impl Entries for SqsOutbox {
+    async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
+        let messages = entries.iter().map(|entry| {
+            Ok(Outgoing {
+                group: entry.partition.clone(),
+                body: entry.body()?,
+            })
+        });
+        SqsOutbox::send(self, messages.collect::<Result<_, Fault>>()?).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_one_name() {
+        let name = EntryName::parse("2026-03-01#05/im_x-000001-finalize-3").expect("a name");
+        assert_eq!(name.partition, "2026-03-01#05");
+        assert_eq!(name.to_string(), "2026-03-01#05/im_x-000001-finalize-3");
+        let body = name.body().expect("json");
+        assert_eq!(Named::read(&body), Ok(Named::Entry(name)));
+        for wrong in ["", "/", "a/", "/b", "ab"] {
+            assert_eq!(EntryName::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_entry_is_malformed() {
+        let empty = r#"{"partition": "", "entry_id": "x"}"#;
+        for body in ["", "hello", "{}", empty] {
+            assert!(
+                matches!(Named::read(body), Err(Fault::Malformed(_))),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn records_that_were_given_up_are_known_by_their_time() {
+        let body = r#"{
+            "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 101},
+            "DDBStreamBatchInfo": {
+                "shardId": "shardId-00000001573689847184-864758bb",
+                "startSequenceNumber": "800000000003126276362", "endSequenceNumber": "800000000003126276362",
+                "approximateArrivalOfFirstRecord": "2026-03-01T00:13:19Z",
+                "approximateArrivalOfLastRecord": "2026-03-01T00:14:19Z", "batchSize": 1,
+                "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/journal/stream/x"
+            }
+        }"#;
+        let at = |text: &str| text.parse().expect("an instant");
+        let (first, last) = (at("2026-03-01T00:13:19Z"), at("2026-03-01T00:14:19Z"));
+        assert_eq!(Named::read(body), Ok(Named::GivenUp { first, last }));
+    }
+}

@@ -1,0 +1,161 @@
+//! What customers read: texts from files, one folder for each language, filled in with what there is to tell.
+//!
+//! Knows no channel and no address. The same notification always reads the same.
+
+use domain::journal::Change;
+use domain::money::whole;
+use domain::notification::{Kind, Name};
+use domain::{Fault, Status};
+use minijinja::{Environment, UndefinedBehavior};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+/// The language that every text is there in.
+const FIRST: &str = "en";
+
+macro_rules! folder {
+    ($language:literal: $($file:literal),+ $(,)?) => {
+        [$((
+            concat!($language, "/", $file),
+            include_str!(concat!("../templates/", $language, "/", $file)),
+        )),+]
+    };
+}
+
+const FILES: [(&str, &str); 21] = folder!["en":
+    "layout.txt", "layout.html", "reason.txt",
+    "confirmation.subject", "confirmation.txt", "confirmation.html",
+    "failed.subject", "failed.txt", "failed.html",
+    "refund.subject", "refund.txt", "refund.html",
+    "shipping.subject", "shipping.txt", "shipping.html",
+    "delivery.subject", "delivery.txt", "delivery.html",
+    "cancellation.subject", "cancellation.txt", "cancellation.html",
+];
+
+/// What there is to tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub change: &'a Change,
+    /// What the order is.
+    pub status: Status,
+    /// What the order costs.
+    pub total: Decimal,
+    /// The customer's name, where it is known.
+    pub customer: Option<&'a str>,
+}
+
+/// A notification as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// One line.
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// What templates see. Amounts are written out already, with the decimals of their currency.
+#[derive(Serialize)]
+struct Page<'a> {
+    title: &'a str,
+    order_id: &'a str,
+    customer: Option<&'a str>,
+    status: &'a str,
+    currency: &'a str,
+    total: String,
+    /// What goes back, or is about to.
+    amount: String,
+    refunded: bool,
+    reason: Option<&'a str>,
+    lines: Vec<Line<'a>>,
+    /// Tells two mails of one notification from mails of two.
+    reference: String,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    sku: &'a str,
+    quantity: u32,
+    price: String,
+}
+
+/// All texts, read once.
+pub struct Notices {
+    texts: Environment<'static>,
+}
+
+impl Notices {
+    pub fn new() -> Result<Notices, Fault> {
+        let mut texts = Environment::new();
+        texts.set_trim_blocks(true);
+        texts.set_lstrip_blocks(true);
+        // A template that asks for what is not there would print a hole into a letter.
+        texts.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, source) in FILES {
+            texts
+                .add_template(name, source)
+                .map_err(|error| unwritten(name, &error))?;
+        }
+        Ok(Notices { texts })
+    }
+
+    /// In this language (`de-AT`), else in that without its region (`de`), else in English.
+    pub fn write(&self, language: &str, facts: &Facts<'_>) -> Result<Notice, Fault> {
+        let name = Name::of(facts.change);
+        let change = facts.change;
+        let written = |amount| whole(amount, change.currency).to_string();
+        let mut page = Page {
+            title: "",
+            order_id: &change.order_id,
+            customer: facts.customer.filter(|name| !name.trim().is_empty()),
+            status: facts.status.name(),
+            currency: change.currency.code(),
+            total: written(facts.total),
+            amount: written(change.total),
+            refunded: !change.total.is_zero(),
+            reason: change.failure.map(|reason| reason.name()),
+            lines: change
+                .lines
+                .iter()
+                .map(|(sku, quantity, price)| Line {
+                    sku,
+                    quantity: *quantity,
+                    price: written(*price),
+                })
+                .collect(),
+            reference: name.id(),
+        };
+        let subject = self.filled(language, name.kind, "subject", &page)?;
+        page.title = &subject;
+        let text = self.filled(language, name.kind, "txt", &page)?;
+        let html = self.filled(language, name.kind, "html", &page)?;
+        Ok(Notice {
+            text: text + "\n",
+            html: html + "\n",
+            subject,
+        })
+    }
+
+    fn filled(
+        &self,
+        language: &str,
+        kind: Kind,
+        part: &str,
+        page: &Page<'_>,
+    ) -> Result<String, Fault> {
+        let short = language.split(['-', '_']).next().unwrap_or_default();
+        let found = [language, short, FIRST].into_iter().find_map(|language| {
+            let name = format!("{}/{kind}.{part}", language.to_ascii_lowercase());
+            self.texts.get_template(&name).ok()
+        });
+        let template =
+            found.ok_or_else(|| Fault::Corrupt(format!("there is no text {kind}.{part}")))?;
+        let filled = template
+            .render(page)
+            .map_err(|error| unwritten(template.name(), &error))?;
+        Ok(filled.trim().to_owned())
+    }
+}
+
+fn unwritten(name: &str, error: &minijinja::Error) -> Fault {
+    Fault::Corrupt(format!("the text {name}: {error}"))
+}

@@ -1,0 +1,142 @@
+//! Every text as customers read it. The files in `texts` are what is expected: `WRITE_TEXTS=1 cargo test -p notices` writes
+//! them anew.
+
+use std::path::PathBuf;
+
+use domain::journal::{Change, Deed, Kind};
+use domain::{Reason, Status};
+use notices::{Facts, Notice, Notices};
+use rust_decimal::Decimal;
+
+fn change() -> Change {
+    Change {
+        order_id: "A-2001".to_owned(),
+        customer_id: "C-1".to_owned(),
+        failure: None,
+        refund_id: None,
+        deed: None,
+        currency: "USD".parse().expect("a currency"),
+        total: Decimal::new(2325, 1),
+        lines: vec![
+            ("PINE-SHELF".to_owned(), 2, Decimal::new(11613, 2)),
+            ("HOOK".to_owned(), 4, Decimal::ZERO),
+        ],
+    }
+}
+
+fn done(kind: Kind) -> Change {
+    let deed = Deed {
+        kind,
+        requested_by: "tests".to_owned(),
+        reason: Some("a word among ourselves".to_owned()),
+    };
+    Change {
+        deed: Some(deed),
+        ..change()
+    }
+}
+
+fn written(change: &Change, status: Status, customer: Option<&str>) -> Notice {
+    let facts = Facts {
+        change,
+        status,
+        total: Decimal::new(2325, 1),
+        customer,
+    };
+    let notices = Notices::new().expect("texts");
+    notices.write("en", &facts).expect("a notice")
+}
+
+fn check(name: &str, notice: &Notice) {
+    let parts = [
+        ("subject", format!("{}\n", notice.subject)),
+        ("txt", notice.text.clone()),
+        ("html", notice.html.clone()),
+    ];
+    for (ending, text) in parts {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/texts");
+        let path = folder.join(format!("{name}.{ending}"));
+        if std::env::var_os("WRITE_TEXTS").is_some() {
+            std::fs::write(&path, &text).expect("written");
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(expected == text, "{} differs:\n{text}", path.display());
+    }
+    assert!(!notice.subject.contains('\n'), "{}", notice.subject);
+}
+
+#[test]
+fn what_customers_read() {
+    let ada = Some("Ada Byron");
+    check("confirmation", &written(&change(), Status::Completed, ada));
+    let refund = Change {
+        refund_id: Some("re_1".to_owned()),
+        total: Decimal::new(5, 0),
+        ..change()
+    };
+    check("refund", &written(&refund, Status::Shipped, ada));
+    check(
+        "shipping",
+        &written(&done(Kind::Shipped), Status::Shipped, ada),
+    );
+    check(
+        "delivery",
+        &written(&done(Kind::Delivered), Status::Delivered, ada),
+    );
+    let cancelled = done(Kind::Cancelled);
+    check("cancellation", &written(&cancelled, Status::Cancelled, ada));
+    let owed_nothing = Change {
+        total: Decimal::ZERO,
+        ..cancelled
+    };
+    let notice = written(&owed_nothing, Status::Cancelled, ada);
+    check("cancellation-without-refund", &notice);
+    for reason in Reason::ALL {
+        let failed = Change {
+            failure: Some(reason),
+            ..change()
+        };
+        let notice = written(&failed, Status::Failed, ada);
+        assert!(
+            !notice.text.contains("it could not be completed"),
+            "{reason}"
+        );
+        check(&format!("failed-{reason}"), &notice);
+    }
+}
+
+#[test]
+fn what_others_wrote_is_text_and_never_markup() {
+    let nasty = Change {
+        order_id: "<b>&\"'</b>".to_owned(),
+        lines: vec![("</table><script>".to_owned(), 1, Decimal::ONE)],
+        ..change()
+    };
+    let notice = written(&nasty, Status::Completed, Some("<img src=x> {{ 7 * 7 }}"));
+    for markup in ["<b>", "<script>", "<img", "49"] {
+        assert!(!notice.html.contains(markup), "{markup}");
+    }
+    assert!(notice.text.contains("Hello <img src=x> {{ 7 * 7 }},"));
+    assert!(notice.subject.contains("<b>&\"'</b>"));
+}
+
+#[test]
+fn amounts_have_the_decimals_of_their_currency_and_a_name_may_be_unknown() {
+    let yen = Change {
+        currency: "JPY".parse().expect("a currency"),
+        total: Decimal::from(1200),
+        lines: Vec::new(),
+        ..change()
+    };
+    let facts = Facts {
+        change: &yen,
+        status: Status::Completed,
+        total: yen.total,
+        customer: None,
+    };
+    let notices = Notices::new().expect("texts");
+    let notice = notices.write("de-AT", &facts).expect("a notice");
+    assert!(notice.text.starts_with("Hello,\n"), "{}", notice.text);
+    assert!(notice.text.contains("Total: 1200 JPY\n"), "{}", notice.text);
+    assert_eq!(Ok(notice), notices.write("en", &facts));
+}

@@ -1,0 +1,135 @@
+//! Lists of notifications, the newest first, and how many there are of each sort. What was written a moment ago may be missing.
+//!
+//! Days are those of UTC, on which a notification was put on record.
+
+use std::collections::BTreeMap;
+
+use domain::Fault;
+use domain::notification::{Kind, Name, Standing};
+use domain::preferences::Channel;
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+use super::refunds::{DAYS_AT_ONCE, DAYS_BACK, DAYS_LISTED, LOOKED_AT, days};
+use crate::engine::Engine;
+use crate::notifications::{NotificationRecord, name_of};
+use crate::ops::{Item, Query};
+use crate::page::{List, ListError, Listed, Position, Walk, is_name};
+use crate::retry::Store;
+use crate::schema::{BY_DAY, Table};
+
+/// Days that are counted: each of their records is read.
+const DAYS_COUNTED: usize = 31;
+
+/// All of it has to be so.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NotificationFilter<'a> {
+    pub kind: Option<Kind>,
+    pub channel: Option<Channel>,
+    pub status: Option<Standing>,
+    pub customer_id: Option<&'a str>,
+    /// Both days are included: today and the thirty days before, unless they are said, and 366 at most.
+    pub from: Option<Date>,
+    pub to: Option<Date>,
+}
+
+impl NotificationFilter<'_> {
+    fn wants(&self, record: &NotificationRecord) -> bool {
+        self.kind.is_none_or(|kind| record.name().kind == kind)
+            && self.channel.is_none_or(|channel| record.channel == channel)
+            && self.status.is_none_or(|status| record.status == status)
+            && self
+                .customer_id
+                .is_none_or(|id| record.change.customer_id == id)
+    }
+
+    fn is_of_all(&self) -> bool {
+        self.kind.is_none()
+            && self.channel.is_none()
+            && self.status.is_none()
+            && self.customer_id.is_none()
+    }
+}
+
+/// By channel, kind and status.
+pub type Counts = BTreeMap<(Channel, Kind, Standing), u64>;
+
+impl<E: Engine> Store<E> {
+    pub async fn list_notifications(
+        &self,
+        filter: &NotificationFilter<'_>,
+        now: Timestamp,
+        limit: u32,
+        position: Option<&Position>,
+    ) -> Result<Listed<NotificationRecord>, ListError> {
+        if !filter.customer_id.is_none_or(is_name) {
+            return Ok(Listed::nothing());
+        }
+        let to = filter.to;
+        let to = to.unwrap_or_else(|| TimeZone::UTC.to_datetime(now).date());
+        let back = || to.saturating_sub(Span::new().days(DAYS_BACK));
+        let from = filter.from.unwrap_or_else(back);
+        let days = days(from, to, DAYS_LISTED)?;
+        // Midnight has passed since the page before, and its next day is not one of the last thirty any more.
+        if position.is_some_and(|position| position.is_of_day_before(from)) {
+            return Ok(Listed::nothing());
+        }
+        let list = List {
+            table: Table::Notifications,
+            index: &BY_DAY,
+            partitions: days.iter().map(Date::to_string).collect(),
+            range: None,
+            filtered: !filter.is_of_all(),
+            most: LOOKED_AT,
+        };
+        let mut walk = Walk::new(list, limit, position)?;
+        while let Some(entries) = walk.entries(self).await? {
+            let found = self.notifications_in(&entries).await?.into_iter();
+            walk.take(found.map(|found| found.filter(|record| filter.wants(record))));
+        }
+        Ok(walk.listed())
+    }
+
+    /// How many notifications there are of these days, both included: counted one by one.
+    pub async fn notification_stats(&self, from: Date, to: Date) -> Result<Counts, ListError> {
+        let days = days(from, to, DAYS_COUNTED)?;
+        let counted: Vec<Counts> = stream::iter(days)
+            .map(|day| self.notifications_counted(day))
+            .buffer_unordered(DAYS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut counts = Counts::new();
+        for (of, count) in counted.into_iter().flatten() {
+            *counts.entry(of).or_default() += count;
+        }
+        Ok(counts)
+    }
+
+    async fn notifications_counted(&self, day: Date) -> Result<Counts, Fault> {
+        let mut counts = Counts::new();
+        let mut query = Query::of(Table::Notifications, Some(&BY_DAY), day.to_string());
+        loop {
+            let page = self.query(&query).await?;
+            let found = self.notifications_in(&page.items).await?;
+            for record in found.into_iter().flatten() {
+                let of = (record.channel, record.name().kind, record.status);
+                *counts.entry(of).or_default() += 1;
+            }
+            match page.next {
+                Some(next) => query.start = Some(next),
+                None => return Ok(counts),
+            }
+        }
+    }
+
+    /// What entries of the index stand for, in their sequence.
+    async fn notifications_in(
+        &self,
+        entries: &[Item],
+    ) -> Result<Vec<Option<NotificationRecord>>, Fault> {
+        let names: Vec<Name> = entries.iter().map(name_of).collect::<Result<_, Fault>>()?;
+        self.notifications(&names).await
+    }
+}

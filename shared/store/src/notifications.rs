@@ -1,0 +1,367 @@
+//! Notifications as they are kept: each is put on record once, and what becomes of it changes that record.
+//!
+//! A record holds the change of the journal that it tells of, so that its text can be written again at any time. It does not
+//! hold the address: that is the customer's, and may be mended before the next attempt.
+
+use domain::journal::Change as Told;
+use domain::limits::REASON_BYTES;
+use domain::notification::{Name, Standing};
+use domain::preferences::Channel;
+use domain::{Fault, Status};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+use crate::imports::milliseconds;
+use crate::item::{item, record, value};
+use crate::ops::{Change, Condition, Item, Key, Query, Write, number, text};
+use crate::pending::attribute;
+use crate::retry::Store;
+use crate::schema::Table;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotificationRecord {
+    pub order_id: String,
+    /// Its place among the notifications of the order: kind, and what tells it from others of that kind.
+    pub part: String,
+    pub channel: Channel,
+    pub status: Standing,
+    /// As the journal tells it; with the order's lines where it names none, for they are part of the text.
+    #[serde(with = "as_text")]
+    pub change: Told,
+    /// What the order was when this was put on record.
+    pub order_status: Status,
+    /// What the order costs, whatever the change is about.
+    pub total: Decimal,
+    /// Its text in one line.
+    pub message: String,
+    /// How often it was sent, or was about to be.
+    pub attempts: u32,
+    /// Until then the run that makes the last attempt is believed to live.
+    lease_until_ms: u64,
+    #[serde(with = "crate::instant")]
+    pub created_at: Timestamp,
+    /// That of its beginning, in UTC: lists go through notifications day by day.
+    pub day: Date,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// Why the last attempt came to nothing, in the words of whoever refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// By which the mail service knows the mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// Who had it sent again, last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resent_by: Option<String>,
+}
+
+/// What stands in a new record.
+pub struct New {
+    pub channel: Channel,
+    pub change: Told,
+    pub order_status: Status,
+    pub total: Decimal,
+    pub message: String,
+}
+
+impl NotificationRecord {
+    /// One for the log is sent with this record.
+    pub fn new(new: New, now: Timestamp) -> NotificationRecord {
+        let name = Name::of(&new.change);
+        let logged = new.channel == Channel::Log;
+        NotificationRecord {
+            part: name.part(),
+            order_id: name.order_id,
+            channel: new.channel,
+            status: match logged {
+                true => Standing::Sent,
+                false => Standing::Pending,
+            },
+            change: new.change,
+            order_status: new.order_status,
+            total: new.total,
+            message: new.message,
+            attempts: u32::from(logged),
+            lease_until_ms: 0,
+            created_at: now,
+            day: TimeZone::UTC.to_datetime(now).date(),
+            tried_at: None,
+            sent_at: logged.then_some(now),
+            failure: None,
+            message_id: None,
+            resent_by: None,
+        }
+    }
+
+    pub fn name(&self) -> Name {
+        Name::of(&self.change)
+    }
+}
+
+/// What became of a wish to send one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// It is this caller's to send: nobody else does until the lease ends.
+    Yours(Box<NotificationRecord>),
+    /// Another run is at it.
+    Held,
+    /// It is not to be sent, or not any more.
+    Over(Box<NotificationRecord>),
+    Unknown,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended<'a> {
+    Sent {
+        message_id: &'a str,
+    },
+    Failed(&'a str),
+    Suppressed(&'a str),
+    /// It may succeed later.
+    NotYet(&'a str),
+}
+
+/// What became of a wish to have one sent again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resent {
+    Done(Box<NotificationRecord>),
+    /// It did not fail, and was not forced.
+    Refused(Box<NotificationRecord>),
+    Unknown,
+}
+
+impl<E: Engine> Store<E> {
+    /// Puts these on record, none of them twice. For each of them in their sequence: whether this did it. One that is on
+    /// record stays as it is.
+    pub async fn put_notifications(
+        &self,
+        records: &[NotificationRecord],
+    ) -> Result<Vec<bool>, Fault> {
+        let put = |record: &NotificationRecord| {
+            Ok(Write::Put {
+                table: Table::Notifications,
+                item: item(record)?,
+                condition: Condition::Absent,
+            })
+        };
+        let puts: Vec<Write> = records.iter().map(put).collect::<Result<_, Fault>>()?;
+        let answers = self.update_many(&puts).await?;
+        Ok(answers.iter().map(Result::is_ok).collect())
+    }
+
+    pub async fn notification(&self, name: &Name) -> Result<Option<NotificationRecord>, Fault> {
+        self.get(&key(name)).await?.map(record).transpose()
+    }
+
+    /// As many answers as names, in their sequence. What was written a moment ago may be missing.
+    pub async fn notifications(
+        &self,
+        names: &[Name],
+    ) -> Result<Vec<Option<NotificationRecord>>, Fault> {
+        let keys: Vec<Key> = names.iter().map(key).collect();
+        let found = self.get_many(&keys).await?.into_iter();
+        found.map(|item| item.map(record).transpose()).collect()
+    }
+
+    /// All of an order, the first one first.
+    pub async fn notifications_of(&self, order_id: &str) -> Result<Vec<NotificationRecord>, Fault> {
+        if order_id.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = Query::of(Table::Notifications, None, order_id);
+        let items = self.query_all(query).await?.into_iter();
+        let mut found: Vec<NotificationRecord> = items.map(record).collect::<Result<_, Fault>>()?;
+        found.sort_by(|one, other| {
+            (one.created_at, &one.part).cmp(&(other.created_at, &other.part))
+        });
+        Ok(found)
+    }
+
+    pub async fn each_notification(
+        &self,
+        mut each: impl FnMut(NotificationRecord),
+    ) -> Result<(), Fault> {
+        self.scan_all(Table::Notifications, |item| record(item).map(&mut each))
+            .await
+    }
+
+    /// Counts an attempt to send one, before it is made: who dies after the mail went out leaves an attempt that tells so.
+    pub async fn begin_sending(
+        &self,
+        name: &Name,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Begun, Fault> {
+        let Some(found) = self.notification(name).await? else {
+            return Ok(Begun::Unknown);
+        };
+        if found.status != Standing::Pending {
+            return Ok(Begun::Over(Box::new(found)));
+        }
+        let begun = NotificationRecord {
+            attempts: found.attempts.saturating_add(1),
+            lease_until_ms: milliseconds(until),
+            tried_at: Some(now),
+            ..found.clone()
+        };
+        let update = Write::Update {
+            key: key(name),
+            changes: vec![
+                Change::Set("attempts", number(begun.attempts)),
+                Change::Set("lease_until_ms", number(begun.lease_until_ms)),
+                Change::Set("tried_at", text(now.to_string())),
+            ],
+            condition: Condition::All(vec![
+                Condition::Is("status", value(&Standing::Pending)?),
+                Condition::Is("attempts", number(found.attempts)),
+                Condition::Below("lease_until_ms", milliseconds(now)),
+            ]),
+        };
+        Ok(match self.write(&update).await? {
+            Ok(()) => Begun::Yours(Box::new(begun)),
+            Err(_) => Begun::Held,
+        })
+    }
+
+    /// Says how an attempt ended. Where another one was begun meanwhile, or asked for, that one's end is what counts.
+    pub async fn end_sending(
+        &self,
+        begun: &NotificationRecord,
+        ended: &Ended<'_>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let standing = match ended {
+            Ended::Sent { .. } => Standing::Sent,
+            Ended::Failed(_) => Standing::Failed,
+            Ended::Suppressed(_) => Standing::Suppressed,
+            Ended::NotYet(_) => Standing::Pending,
+        };
+        let mut changes = vec![
+            Change::Set("status", value(&standing)?),
+            Change::Set("lease_until_ms", number(0)),
+        ];
+        changes.extend(match ended {
+            Ended::Sent { message_id } => vec![
+                Change::Set("sent_at", text(now.to_string())),
+                Change::Set("message_id", text(*message_id)),
+                Change::Remove("failure"),
+            ],
+            Ended::Failed(why) | Ended::Suppressed(why) | Ended::NotYet(why) => {
+                vec![Change::Set("failure", text(shortened(why)))]
+            }
+        });
+        let update = Write::Update {
+            key: key(&begun.name()),
+            changes,
+            condition: Condition::All(vec![
+                Condition::Is("status", value(&Standing::Pending)?),
+                Condition::Is("attempts", number(begun.attempts)),
+                Condition::Is("lease_until_ms", number(begun.lease_until_ms)),
+            ]),
+        };
+        let _written = self.write(&update).await?;
+        Ok(())
+    }
+
+    /// Opens one that failed or was suppressed, or any where that is forced, for another attempt. One that is pending anyhow
+    /// stays as it is. What goes to the log is there with that.
+    pub async fn resend_notification(
+        &self,
+        name: &Name,
+        force: bool,
+        requested_by: &str,
+        now: Timestamp,
+    ) -> Result<Resent, Fault> {
+        let mut wait = self.wait();
+        loop {
+            let Some(found) = self.notification(name).await? else {
+                return Ok(Resent::Unknown);
+            };
+            match found.status {
+                Standing::Pending | Standing::Sent if !force => {
+                    return Ok(Resent::Refused(Box::new(found)));
+                }
+                Standing::Pending => return Ok(Resent::Done(Box::new(found))),
+                Standing::Sent | Standing::Failed | Standing::Suppressed => {}
+            }
+            let mut again = NotificationRecord {
+                resent_by: Some(requested_by.to_owned()),
+                ..found.clone()
+            };
+            match found.channel {
+                Channel::Email => again.status = Standing::Pending,
+                Channel::Log => {
+                    again.attempts = found.attempts.saturating_add(1);
+                    again.sent_at = Some(now);
+                }
+            }
+            let mut changes = vec![
+                Change::Set("status", value(&again.status)?),
+                Change::Set("attempts", number(again.attempts)),
+                Change::Set("resent_by", text(requested_by)),
+            ];
+            let sent_at = again
+                .sent_at
+                .map(|at| Change::Set("sent_at", text(at.to_string())));
+            changes.extend(sent_at);
+            let update = Write::Update {
+                key: key(name),
+                changes,
+                condition: Condition::All(vec![
+                    Condition::Is("status", value(&found.status)?),
+                    Condition::Is("attempts", number(found.attempts)),
+                ]),
+            };
+            match self.write(&update).await? {
+                Ok(()) => return Ok(Resent::Done(Box::new(again))),
+                Err(_) => {
+                    let moved = format!("notification {} keeps moving", name.id());
+                    wait.pause(Fault::Transient(moved)).await?;
+                }
+            }
+        }
+    }
+}
+
+/// The name of what an item of the table, or of its index, stands for.
+pub(crate) fn name_of(item: &Item) -> Result<Name, Fault> {
+    let order_id: String = attribute(item, "order_id")?;
+    let part: String = attribute(item, "part")?;
+    Name::at(&order_id, &part)
+        .ok_or_else(|| Fault::Corrupt(format!("{order_id} has no notification {part}")))
+}
+
+fn key(name: &Name) -> Key {
+    Key::sorted(Table::Notifications, &name.order_id, &name.part())
+}
+
+/// The words are somebody else's, and may be many.
+fn shortened(why: &str) -> &str {
+    &why[..why.floor_char_boundary(REASON_BYTES)]
+}
+
+/// Compact, as the journal has it.
+mod as_text {
+    use serde::de::Error;
+    use serde::ser;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Told;
+
+    pub fn serialize<S: Serializer>(change: &Told, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(change).map_err(ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Told, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text).map_err(D::Error::custom)
+    }
+}

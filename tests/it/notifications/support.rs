@@ -1,0 +1,248 @@
+//! The functions `notify` and `send` at work in memory, and a mail service that does as it is told.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::task::Poll;
+use std::time::Duration;
+
+use aws_lambda_events::dynamodb::{self, EventRecord};
+use aws_lambda_events::sqs::SqsEvent;
+use domain::journal::Entry;
+use domain::{Contact, Fault};
+use edge::Invocation;
+use edge::entries::{Entries, EntryName, Event};
+use edge::mail::{MailMessage, Mails};
+use jiff::Timestamp;
+use notices::Notices;
+use send::{Letter, Pace, Post, Posted};
+use store::memory::MemoryEngine;
+use store::notifications::NotificationRecord;
+use store::ops::Item;
+use store::schema::Table;
+use store::{Engine, Store};
+
+use crate::support::failed::message;
+use crate::support::memory::MemoryInbox;
+use crate::support::now;
+
+/// Messages on their way.
+#[derive(Default)]
+pub struct Outbox {
+    pub entries: Mutex<Vec<EntryName>>,
+    pub mails: Mutex<Vec<MailMessage>>,
+    /// The queue takes nothing.
+    pub away: bool,
+}
+
+impl Outbox {
+    async fn taken(&self) -> Result<(), Fault> {
+        tokio::task::yield_now().await;
+        match self.away {
+            true => Err(Fault::Transient("the queue is away".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// As the queue delivers them.
+    pub fn mail_event(&self) -> SqsEvent {
+        let mails = std::mem::take(&mut *self.mails.lock().expect("a lock"));
+        let mut event = SqsEvent::default();
+        for (at, mail) in mails.iter().enumerate() {
+            let body = serde_json::to_string(mail).expect("json");
+            event.records.push(message(&at.to_string(), &body, []));
+        }
+        event
+    }
+
+    pub fn entries_event(&self) -> SqsEvent {
+        let entries = std::mem::take(&mut *self.entries.lock().expect("a lock"));
+        let mut event = SqsEvent::default();
+        for (at, entry) in entries.iter().enumerate() {
+            let body = entry.body().expect("json");
+            event.records.push(message(&at.to_string(), &body, []));
+        }
+        event
+    }
+}
+
+impl Entries for Outbox {
+    async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
+        self.taken().await?;
+        self.entries.lock().expect("a lock").extend(entries);
+        Ok(())
+    }
+}
+
+impl Mails for Outbox {
+    async fn send(&self, mails: Vec<MailMessage>) -> Result<(), Fault> {
+        self.taken().await?;
+        self.mails.lock().expect("a lock").extend(mails);
+        Ok(())
+    }
+}
+
+/// What went out: for each notification, the addresses.
+#[derive(Default)]
+pub struct Office {
+    pub sent: Mutex<BTreeMap<String, Vec<String>>>,
+    /// What it says instead, the last one first.
+    pub says: Mutex<Vec<Result<Posted, Fault>>>,
+}
+
+impl Office {
+    pub fn saying(says: impl IntoIterator<Item = Result<Posted, Fault>>) -> Office {
+        let mut says: Vec<_> = says.into_iter().collect();
+        says.reverse();
+        Office {
+            says: Mutex::new(says),
+            ..Office::default()
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        let sent = self.sent.lock().expect("a lock");
+        sent.values().map(Vec::len).sum()
+    }
+}
+
+impl Post for Office {
+    async fn mail(&self, letter: &Letter<'_>) -> Result<Posted, Fault> {
+        tokio::task::yield_now().await;
+        if let Some(said) = self.says.lock().expect("a lock").pop() {
+            return said;
+        }
+        let id = letter.notification_id.to_owned();
+        assert!(letter.notice.text.contains(&id), "{}", letter.notice.text);
+        {
+            let mut sent = self.sent.lock().expect("a lock");
+            sent.entry(id.clone())
+                .or_default()
+                .push(letter.address.to_owned());
+        }
+        tokio::task::yield_now().await;
+        Ok(Posted::Accepted {
+            message_id: format!("ses-{id}"),
+        })
+    }
+}
+
+/// The work's outcome, unless it dies first: when it waits for so many times.
+pub async fn mortal<T>(work: impl Future<Output = T>, waits: u32) -> Option<T> {
+    let (mut work, mut left) = (pin!(work), waits);
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+pub fn at(now: Timestamp) -> Invocation {
+    Invocation {
+        now,
+        remaining: Duration::from_secs(60),
+        draw: 1,
+    }
+}
+
+/// The whole journal, as its stream brings it.
+pub fn stream(engine: &MemoryEngine) -> Event {
+    let record = |item: Item| {
+        let mut record = EventRecord::default();
+        record.event_name = "INSERT".to_owned();
+        record.change.new_image = item;
+        record
+    };
+    let mut event = dynamodb::Event::default();
+    event.records = engine
+        .items(Table::Journal)
+        .into_iter()
+        .map(record)
+        .collect();
+    Event::Journal(event)
+}
+
+/// One run of `notify`. What it put aside is returned.
+pub async fn told<E: Engine>(
+    store: &Store<E>,
+    outbox: &Outbox,
+    event: Event,
+) -> Result<(usize, Vec<Fault>), Fault> {
+    let queue = MemoryInbox::default();
+    let notices = Notices::new().expect("texts");
+    let ports = notify::Ports {
+        store,
+        queue: &queue,
+        entries: outbox,
+        mails: outbox,
+        notices: &notices,
+        language: "en",
+        by_mail: true,
+    };
+    let response = notify::handle(&ports, event, at(now())).await?;
+    let buried = queue.buried.into_inner().expect("a lock");
+    Ok((response.batch_item_failures.len(), buried))
+}
+
+/// One run of `send`: how many messages come back, and what it put aside.
+pub async fn mailed<E: Engine>(
+    store: &Store<E>,
+    office: &Office,
+    event: SqsEvent,
+    now: Timestamp,
+) -> Result<(usize, Vec<Fault>), Fault> {
+    let queue = MemoryInbox::default();
+    let notices = Notices::new().expect("texts");
+    let ports = send::Ports {
+        store,
+        queue: &queue,
+        post: office,
+        pace: &Pace::of_rate(1_000_000),
+        notices: &notices,
+        language: "en",
+    };
+    let response = send::handle(&ports, event, at(now)).await?;
+    let buried = queue.buried.into_inner().expect("a lock");
+    Ok((response.batch_item_failures.len(), buried))
+}
+
+/// Everything on record, by id.
+pub async fn records<E: Engine>(store: &Store<E>) -> BTreeMap<String, NotificationRecord> {
+    let mut found = BTreeMap::new();
+    store
+        .each_notification(|record| {
+            let before = found.insert(record.name().id(), record);
+            assert_eq!(before, None, "two records of one notification");
+        })
+        .await
+        .expect("the notifications");
+    found
+}
+
+/// The ids of all that the journal tells.
+pub async fn expected<E: Engine>(store: &Store<E>) -> Vec<String> {
+    let mut ids = Vec::new();
+    let each = |entry: Result<Entry, _>| {
+        let entry = entry.expect("an entry");
+        let names = entry.changes.iter().map(domain::notification::Name::of);
+        ids.extend(names.map(|name| name.id()));
+    };
+    store.each_entry(each).await.expect("the journal");
+    ids.sort();
+    ids
+}
+
+pub async fn has_address<E: Engine>(store: &Store<E>, customer_id: &str, email: &str) {
+    let contact = Contact {
+        customer_id: customer_id.to_owned(),
+        name: Some(format!("Customer {customer_id}")),
+        email: Some(email.to_owned()),
+        ..Contact::default()
+    };
+    store.save_contacts(&[contact]).await.expect("saved");
+}
