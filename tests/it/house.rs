@@ -160,6 +160,13 @@ fn the_template_sets_what_a_function_reads() {
         if source.contains("payment_gateway()") {
             asked.extend(["PAYMENT_GATEWAY", "PAYMENT_APPROVAL_RATE"].map(str::to_owned));
         }
+        if source.contains("process.queues()") {
+            asked.extend(
+                edge::queues::NAMES
+                    .into_iter()
+                    .flat_map(edge::queues::variables),
+            );
+        }
         if source.contains("business_time_zone") {
             asked.insert("BUSINESS_TIME_ZONE".to_owned());
         }
@@ -327,6 +334,18 @@ fn every_dead_letter_queue_is_emptied_and_watched() {
             assert!(watched, "no alarm on {metric} of {dead}");
         }
     }
+}
+
+/// Every queue that messages can be sent to again can be looked at and paused.
+#[test]
+fn operators_know_every_queue() {
+    let template = text("template.yaml");
+    let outputs = template.lines().filter_map(|line| {
+        let name = line.trim_start().split_once("QueueUrl:")?.0;
+        (!name.ends_with("Dead")).then(|| name.to_ascii_lowercase())
+    });
+    let known = edge::queues::NAMES.map(str::to_owned);
+    assert_eq!(outputs.collect::<BTreeSet<_>>(), BTreeSet::from(known));
 }
 
 /// What people may read of order files is what the code knows.

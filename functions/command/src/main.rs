@@ -11,60 +11,7 @@ use store::schema::Table;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
-    let queues = process.queues(&[
-        (
-            "batches",
-            [
-                "BATCHES_QUEUE_URL",
-                "BATCHES_DEAD_QUEUE_URL",
-                "BATCHES_MAPPING",
-            ],
-        ),
-        (
-            "imports",
-            [
-                "IMPORTS_QUEUE_URL",
-                "IMPORTS_DEAD_QUEUE_URL",
-                "IMPORTS_MAPPING",
-            ],
-        ),
-        (
-            "catalogs",
-            [
-                "CATALOGS_QUEUE_URL",
-                "CATALOGS_DEAD_QUEUE_URL",
-                "CATALOGS_MAPPING",
-            ],
-        ),
-        (
-            "entries",
-            [
-                "ENTRIES_QUEUE_URL",
-                "ENTRIES_DEAD_QUEUE_URL",
-                "ENTRIES_MAPPING",
-            ],
-        ),
-        (
-            "refunds",
-            [
-                "REFUNDS_QUEUE_URL",
-                "REFUNDS_DEAD_QUEUE_URL",
-                "REFUNDS_MAPPING",
-            ],
-        ),
-        (
-            "notices",
-            [
-                "NOTICES_QUEUE_URL",
-                "NOTICES_DEAD_QUEUE_URL",
-                "NOTICES_MAPPING",
-            ],
-        ),
-        (
-            "mail",
-            ["MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL", "MAIL_MAPPING"],
-        ),
-    ])?;
+    let queues = process.queues()?;
     let app = App {
         store: process.any_store(&[
             Table::Catalogs,

@@ -21,60 +21,7 @@ async fn main() -> Result<(), Error> {
             Table::Tallies,
         ])?,
         outside: Box::new(Aws {
-            queues: process.queues(&[
-                (
-                    "batches",
-                    [
-                        "BATCHES_QUEUE_URL",
-                        "BATCHES_DEAD_QUEUE_URL",
-                        "BATCHES_MAPPING",
-                    ],
-                ),
-                (
-                    "imports",
-                    [
-                        "IMPORTS_QUEUE_URL",
-                        "IMPORTS_DEAD_QUEUE_URL",
-                        "IMPORTS_MAPPING",
-                    ],
-                ),
-                (
-                    "catalogs",
-                    [
-                        "CATALOGS_QUEUE_URL",
-                        "CATALOGS_DEAD_QUEUE_URL",
-                        "CATALOGS_MAPPING",
-                    ],
-                ),
-                (
-                    "entries",
-                    [
-                        "ENTRIES_QUEUE_URL",
-                        "ENTRIES_DEAD_QUEUE_URL",
-                        "ENTRIES_MAPPING",
-                    ],
-                ),
-                (
-                    "refunds",
-                    [
-                        "REFUNDS_QUEUE_URL",
-                        "REFUNDS_DEAD_QUEUE_URL",
-                        "REFUNDS_MAPPING",
-                    ],
-                ),
-                (
-                    "notices",
-                    [
-                        "NOTICES_QUEUE_URL",
-                        "NOTICES_DEAD_QUEUE_URL",
-                        "NOTICES_MAPPING",
-                    ],
-                ),
-                (
-                    "mail",
-                    ["MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL", "MAIL_MAPPING"],
-                ),
-            ])?,
+            queues: process.queues()?,
             s3: process.s3(),
             bucket: settings::required("FILES_BUCKET")?,
         }),

@@ -65,16 +65,28 @@ pub struct Depth {
     pub dead: u64,
 }
 
+/// Their short names, by which people call them. What retries a message and what pauses a queue know no other.
+pub const NAMES: [&str; 7] = [
+    "batches", "imports", "catalogs", "entries", "refunds", "notices", "mail",
+];
+
+/// The variables that hold a queue's URL, that of where its messages are put aside, and the id of what hands them to a
+/// function.
+pub fn variables(name: &str) -> [String; 3] {
+    let name = name.to_ascii_uppercase();
+    ["QUEUE_URL", "DEAD_QUEUE_URL", "MAPPING"].map(|what| format!("{name}_{what}"))
+}
+
 impl Process {
-    /// Queues by their short names; these variables hold the URLs of each, and of where its messages are put aside, and the
-    /// id of what hands them to a function.
-    pub fn queues(&self, named: &[(&'static str, [&str; 3])]) -> Result<Queues, Fault> {
-        let queues = named.iter().map(|(name, [url, dead_url, mapping])| {
+    /// All of the stack.
+    pub fn queues(&self) -> Result<Queues, Fault> {
+        let queues = NAMES.into_iter().map(|name| {
+            let [url, dead_url, mapping] = variables(name);
             Ok(Named {
                 name,
-                url: settings::required(url)?,
-                dead_url: settings::required(dead_url)?,
-                mapping: settings::required(mapping)?,
+                url: settings::required(&url)?,
+                dead_url: settings::required(&dead_url)?,
+                mapping: settings::required(&mapping)?,
             })
         });
         let lambda = aws_sdk_lambda::config::Builder::from(&self.aws)
