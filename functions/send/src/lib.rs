@@ -21,7 +21,7 @@ use store::notifications::{Begun, Ended, NotificationRecord};
 use store::{Engine, Store};
 use tokio::time::Instant;
 
-pub use pace::Pace;
+pub use pace::{PROCESSES, Pace};
 pub use post::{Letter, Post, Posted, Ses};
 
 /// What is left of a run when no mail is begun any more: the service may take its time, and its answer has to be put on record.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Processes that work on the queue at once: as many as the template allows, and the service two at least.
+/// Processes that work on the queue at once: as many as the template lets, the fewest that the service can.
 pub const PROCESSES: u32 = 2;
 
 /// The share of one process.

@@ -116,6 +116,9 @@ pub struct Local {
     /// How long a payment may be pending (90s, 30m, 2h) until its order fails.
     #[arg(long, value_name = "TIME", value_parser = payment_time_limit)]
     pub payment_time_limit: Option<String>,
+    /// Mail what customers are told, from this address. The emulator sends nothing, and shows it at /_ministack/ses/messages.
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_sender: Option<String>,
 }
 
 const GATEWAY: &str = "\

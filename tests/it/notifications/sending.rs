@@ -13,7 +13,7 @@ use store::notifications::Resent;
 
 use super::support::{Office, Outbox, has_address, mailed, mortal, records, stream, told};
 use super::telling::story;
-use crate::support::now;
+use crate::support::{now, read};
 
 async fn told_all(engine: &MemoryEngine) -> (Store<MemoryEngine>, Outbox) {
     let store = Store::new(engine.clone(), 1);
@@ -241,4 +241,14 @@ async fn lists_go_through_all_notifications_once() {
     assert_eq!(page.expect("a page").items.len(), 2);
     let of_order = store.notifications_of("O-1").await.expect("an order");
     assert_eq!(of_order.len(), 5);
+}
+
+/// Each of them takes its share of the rate.
+#[test]
+fn as_many_processes_send_as_share_the_rate() {
+    let template = String::from_utf8(read("template.yaml")).expect("a text");
+    let function = template.split("CodeUri: target/lambda/send/").nth(1);
+    let limit = function.and_then(|rest| rest.split("MaximumConcurrency: ").nth(1));
+    let limit = limit.and_then(|rest| rest.split('}').next());
+    assert_eq!(limit, Some(send::PROCESSES.to_string().as_str()));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::cli::{Global, Local};
@@ -93,6 +93,12 @@ pub async fn raise(
             workspace.deploy(&cloud, &global.stack, &parameters),
         )
         .await?;
+    if let Some(sender) = stack.find_output("MailSender") {
+        // On AWS somebody has to answer a mail for that.
+        let ses = aws_sdk_ses::Client::new(&stack.cloud.aws);
+        let verified = ses.verify_email_identity().email_address(sender).send();
+        verified.await.context("verifying the sender of mails")?;
+    }
     Ok((stack, emulator))
 }
 
@@ -101,6 +107,7 @@ fn parameters(options: &Local) -> Vec<(&'static str, String)> {
     let given = [
         ("PaymentGateway", &options.payment_gateway),
         ("PaymentTimeLimit", &options.payment_time_limit),
+        ("MailSender", &options.mail_sender),
     ];
     let given = given
         .into_iter()
