@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
             Table::Failures,
             Table::Imports,
             Table::Journal,
+            Table::Notifications,
             Table::Orders,
             Table::Products,
             Table::Refunds,

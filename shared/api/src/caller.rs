@@ -11,6 +11,7 @@ use axum::response::Response;
 use domain::access::{Scope, Scopes};
 
 use crate::problem::{Code, Problem};
+use crate::site::elsewhere;
 
 /// As `authorize` told the gateway, and the gateway told us.
 #[derive(Debug, Clone)]
@@ -42,7 +43,8 @@ impl Rules {
     }
 }
 
-/// Stands before every route. Each has a rule; what has none is no route, and is answered as such behind this.
+/// Stands before every route. A method that no rule is about is none that the route takes, whatever the router makes of it:
+/// it would answer HEAD wherever there is a GET.
 pub async fn guard(
     State(rules): State<Arc<Rules>>,
     path: Option<MatchedPath>,
@@ -52,14 +54,16 @@ pub async fn guard(
     let Some(path) = path else {
         return Ok(next.run(request).await);
     };
-    let rule = rules
-        .0
-        .get(&(request.method().clone(), path.as_str().to_owned()));
-    if let Some(Some(scope)) = rule {
-        let caller: &Caller = request.extensions().get().ok_or_else(unknown)?;
-        if !caller.scopes.allows(*scope) {
-            let detail = format!("this takes a token with the scope {scope}");
-            return Err(Problem::new(Code::Forbidden, detail));
+    let method = request.method().clone();
+    match rules.0.get(&(method, path.as_str().to_owned())) {
+        None => return Ok(elsewhere(request.uri(), request.method())),
+        Some(None) => {}
+        Some(Some(scope)) => {
+            let caller: &Caller = request.extensions().get().ok_or_else(unknown)?;
+            if !caller.scopes.allows(*scope) {
+                let detail = format!("this takes a token with the scope {scope}");
+                return Err(Problem::new(Code::Forbidden, detail));
+            }
         }
     }
     Ok(next.run(request).await)

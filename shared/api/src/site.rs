@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -53,14 +53,18 @@ pub fn router<S: Clone + Send + Sync + 'static>(
     let rules = Arc::new(document::rules(&document));
     router
         .layer(from_fn_with_state(rules, guard))
-        .fallback(elsewhere)
-        .method_not_allowed_fallback(elsewhere)
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_route)
         .layer(from_fn_with_state(Arc::new(origin), with_headers))
         .with_state(state)
 }
 
+async fn no_route(OriginalUri(uri): OriginalUri, method: Method) -> Response {
+    elsewhere(&uri, &method)
+}
+
 /// Either function may be asked for what the other one does.
-async fn elsewhere(OriginalUri(uri): OriginalUri, method: Method) -> Response {
+pub(crate) fn elsewhere(uri: &Uri, method: &Method) -> Response {
     let methods = document::methods(uri.path());
     if methods.is_empty() {
         return Problem::new(Code::NoSuchRoute, "/openapi.json lists what there is")

@@ -238,7 +238,7 @@ impl Bench {
     /// An event of the gateway.
     pub async fn take(&self, event: Value) -> Answer {
         let router = match event["httpMethod"].as_str() {
-            Some("GET" | "OPTIONS") => &self.query,
+            Some("GET" | "HEAD" | "OPTIONS" | "PATCH") => &self.query,
             _ => &self.command,
         };
         let event: Event = serde_json::from_value(event).expect("an event");

@@ -102,11 +102,18 @@ async fn what_is_no_route_is_said_to_be_none() {
         ("DELETE", "/kpis/daily", "GET"),
         ("PUT", "/refunds/x/cancel", "POST"),
         ("GET", "/refunds/x/cancel", "POST"),
+        ("PATCH", "/orders", "GET, POST"),
     ] {
         let answer = bench.ask(call(method, path)).await;
         let problem = answer.problem();
         assert_eq!(problem, (405, "method_not_allowed"), "{method} {path}");
         assert_eq!(answer.header("allow"), Some(allowed));
+    }
+    // Wherever there is a GET, a router answers HEAD, too: not here, where nothing guards it.
+    for scopes in [Some("import"), Some("read"), None] {
+        let head = bench.ask(call("HEAD", "/orders/x").with(scopes)).await;
+        assert_eq!((head.status, head.text.as_str()), (405, ""));
+        assert_eq!(head.header("allow"), Some("GET, POST"));
     }
 }
 

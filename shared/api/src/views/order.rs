@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use domain::notification::Standing;
+use domain::preferences::Channel;
 use domain::{Currency, Reason, Status};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use store::notifications::NotificationRecord;
 use store::orders::OrderRecord;
 use store::timeline::{Event, Timeline};
 use utoipa::ToSchema;
@@ -131,6 +134,46 @@ pub struct OrderStory {
     /// The first one first.
     pub timeline: Vec<TimelineEvent>,
     pub refunds: Vec<Refund>,
+    /// What the customer was told.
+    pub notifications: Vec<Notification>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Notification {
+    id: String,
+    /// `confirmation`, `failed`, `refund`, `shipping`, `delivery` or `cancellation`.
+    notification_type: String,
+    /// `email` or `log`.
+    #[schema(value_type = String)]
+    channel: Channel,
+    /// `pending`, `sent`, `failed` or `suppressed`.
+    #[schema(value_type = String)]
+    status: Standing,
+    message: String,
+    attempts: u32,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sent_at: Option<Timestamp>,
+    /// Why it was not sent.
+    failure: Option<String>,
+}
+
+impl From<&NotificationRecord> for Notification {
+    fn from(told: &NotificationRecord) -> Notification {
+        let name = told.name();
+        Notification {
+            id: name.id(),
+            notification_type: name.kind.to_string(),
+            channel: told.channel,
+            status: told.status,
+            message: told.message.clone(),
+            attempts: told.attempts,
+            created_at: told.created_at,
+            sent_at: told.sent_at,
+            failure: told.failure.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -157,12 +200,13 @@ impl From<Event> for TimelineEvent {
     }
 }
 
-impl From<Timeline> for OrderStory {
-    fn from(story: Timeline) -> OrderStory {
+impl OrderStory {
+    pub fn new(story: Timeline, told: &[NotificationRecord]) -> OrderStory {
         OrderStory {
             order: Order::from(&story.order),
             timeline: story.events.into_iter().map(TimelineEvent::from).collect(),
             refunds: story.refunds.iter().map(Refund::now).collect(),
+            notifications: told.iter().map(Notification::from).collect(),
         }
     }
 }
