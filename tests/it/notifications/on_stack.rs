@@ -57,7 +57,9 @@ async fn every_event_is_told_once_though_whoever_tells_and_sends_is_killed() {
     assert_eq!(import.progress.completed + import.progress.failed, ORDERS);
     assert!(import.progress.failed > 0, "not all stock was sold");
 
+    let started = Instant::now();
     let told = settled(&store).await;
+    let took = started.elapsed();
     let killed = kills.await.expect("kills");
     for function in ["notify", "send"] {
         let times = killed.get(function).copied().unwrap_or_default();
@@ -79,7 +81,9 @@ async fn every_event_is_told_once_though_whoever_tells_and_sends_is_killed() {
     let by_mail = told.values().filter(|one| one.channel == Channel::Email);
     let by_mail = by_mail.count() as u64;
     assert_eq!(by_mail, ORDERS * 2 / 3);
-    println!("{by_mail} by mail, {twice} of them twice; killed {killed:?}");
+    println!(
+        "{by_mail} by mail, {twice} of them twice, the last one {took:?} after the import; killed {killed:?}"
+    );
 
     let books = Books::load(&store, &TimeZone::UTC).await.expect("books");
     let check = verify::notifications::check(&books, told.values(), Timestamp::MAX);
