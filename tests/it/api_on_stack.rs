@@ -21,6 +21,7 @@ use store::dynamo::DynamoEngine;
 use store::tokens::TokenRecord;
 use tokio::process::Command;
 
+use crate::support::lambda::binaries;
 use crate::support::policies;
 use crate::support::stack::{deployed, deployed_with, ended, free_port, upload};
 use crate::support::{drift, file, http, read, stock};
@@ -187,6 +188,8 @@ async fn the_api_does_what_its_description_says() {
             "--warnings",
             "off",
         ])
+        // It leaves notes to itself where it runs.
+        .current_dir(binaries())
         .output()
         .await
         .expect("requests that are made");

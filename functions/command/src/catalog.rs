@@ -36,7 +36,7 @@ pub struct ProductWish {
 /// With an Idempotency-Key a repetition changes nothing, whatever was sold in between.
 #[utoipa::path(
     put, path = "/products/{sku}", tag = "catalog", operation_id = "put_product",
-    params(("sku" = String, Path), ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 256)),
+    params(("sku" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     request_body = ProductWish,
     responses(
         (status = 200, description = "As it is now", body = Data<Product>),
@@ -81,7 +81,7 @@ pub struct Delivery {
 /// Add to the stock of a product.
 #[utoipa::path(
     post, path = "/products/{sku}/restock", tag = "catalog", operation_id = "restock_product",
-    params(("sku" = String, Path), ("Idempotency-Key" = String, Header, min_length = 1, max_length = 256)),
+    params(("sku" = String, Path), ("Idempotency-Key" = String, Header)),
     request_body = Delivery,
     responses(
         (status = 200, description = "Added, now or under this key before", body = Data<Product>),

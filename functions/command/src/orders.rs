@@ -80,7 +80,7 @@ pub struct Accepted {
 /// `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/orders", tag = "orders", operation_id = "new_order",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 256)),
+    params(("Idempotency-Key" = Option<String>, Header)),
     request_body = NewOrder,
     responses(
         (status = 202, description = "On its way", body = Data<Accepted>),

@@ -186,7 +186,7 @@ impl ToSchema for Named {
 /// the same answer again, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/orders/{order_id}/refunds", tag = "refunds", operation_id = "refund_order",
-    params(("order_id" = String, Path), ("Idempotency-Key" = String, Header, min_length = 1, max_length = 256)),
+    params(("order_id" = String, Path), ("Idempotency-Key" = String, Header)),
     request_body = OfOrder,
     responses(
         (status = 202, description = "On its way", body = Data<Refund>, headers(("location" = String), ("idempotent-replayed" = Option<String>))),
@@ -211,7 +211,7 @@ pub async fn of_order(
 /// Refund an order, or a part of it: the same, with the order in the body.
 #[utoipa::path(
     post, path = "/refunds", tag = "refunds", operation_id = "refund",
-    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 256)),
+    params(("Idempotency-Key" = String, Header)),
     request_body = Named,
     responses(
         (status = 202, description = "On its way", body = Data<Refund>, headers(("location" = String), ("idempotent-replayed" = Option<String>))),
@@ -236,7 +236,7 @@ pub async fn named(
 /// Refund an order, or a part of it: the same, as clients of old send it.
 #[utoipa::path(
     post, path = "/orders/{order_id}", tag = "refunds", operation_id = "refund_order_as_ever",
-    params(("order_id" = String, Path), ("Idempotency-Key" = String, Header, min_length = 1, max_length = 256)),
+    params(("order_id" = String, Path), ("Idempotency-Key" = String, Header)),
     request_body = OfOrder,
     responses(
         (status = 202, description = "On its way", body = Data<Refund>, headers(("location" = String), ("idempotent-replayed" = Option<String>))),

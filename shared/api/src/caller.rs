@@ -64,6 +64,11 @@ pub async fn guard(
                 let detail = format!("this takes a token with the scope {scope}");
                 return Err(Problem::new(Code::Forbidden, detail));
             }
+            // Also what leaves no record of its own, such as a queue that is paused.
+            if request.method() != Method::GET {
+                let (method, path) = (request.method(), request.uri().path());
+                tracing::info!(caller = caller.name, %method, path, "asked for");
+            }
         }
     }
     Ok(next.run(request).await)

@@ -5,16 +5,18 @@ use std::sync::LazyLock;
 
 use axum::http::Method;
 use domain::access::Scope;
+use domain::limits::REQUEST_KEY_BYTES;
 use serde_json::Value;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
-    ResponseBuilder, Schema, ServerBuilder,
+    ComponentsBuilder, Content, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Ref,
+    RefOr, ResponseBuilder, Schema, ServerBuilder, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::caller::Rules;
+use crate::extract::IDEMPOTENCY_KEY;
 use crate::problem::{CONTENT_TYPE, Code, Problem};
 
 /// The whole description, both functions' parts of it. A test holds it to what the routes say.
@@ -64,7 +66,10 @@ fn complete(_method: Method, operation: &mut Operation) {
     let parameters = operation.parameters.iter_mut().flatten();
     for parameter in parameters {
         if let RefOr::T(parameter) = parameter {
-            parameter.schema = parameter.schema.take().map(never_null);
+            parameter.schema = match parameter.name.eq_ignore_ascii_case(IDEMPOTENCY_KEY) {
+                true => Some(key_schema()),
+                false => parameter.schema.take().map(never_null),
+            };
         }
     }
     let mut codes: BTreeSet<u16> = BTreeSet::from([429, 500, 503]);
@@ -100,6 +105,13 @@ fn complete(_method: Method, operation: &mut Operation) {
                 .insert(CONTENT_TYPE.to_owned(), problem.into());
         }
     }
+}
+
+/// Printable ASCII, and no blank at its ends, which no header keeps.
+fn key_schema() -> RefOr<Schema> {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    let schema = schema.max_length(Some(REQUEST_KEY_BYTES));
+    schema.pattern(Some("^[!-~]([ -~]*[!-~])?$")).into()
 }
 
 /// What is left out of a path, a query or a header is left out: nothing there is null.
