@@ -35,7 +35,13 @@ pub async fn check(stack: &Stack) -> BTreeSet<&'static str> {
                     .collect()
             };
             let reads: &[_] = &["GetItem", "BatchGetItem", "Query", "Scan"];
-            let writes: &[_] = &["PutItem", "UpdateItem", "DeleteItem", "PartiQLUpdate"];
+            let writes: &[_] = &[
+                "PutItem",
+                "UpdateItem",
+                "DeleteItem",
+                "PartiQLInsert",
+                "PartiQLUpdate",
+            ];
             for (tables, kinds) in [
                 (tables(&usage.read_units), reads),
                 (tables(&usage.write_units), writes),
@@ -76,6 +82,7 @@ fn actions(call: &str) -> &'static [&'static str] {
         | "S3:CompleteMultipartUpload" => &["s3:PutObject"],
         "S3:AbortMultipartUpload" => &["s3:AbortMultipartUpload"],
         "Secrets Manager:GetSecretValue" => &["secretsmanager:GetSecretValue"],
+        "SES:SendEmail" => &["ses:SendEmail"],
         "SFN:StartSyncExecution" => &["states:StartSyncExecution"],
         "Lambda:GetEventSourceMapping" => &["lambda:GetEventSourceMapping"],
         "Lambda:UpdateEventSourceMapping" => &["lambda:UpdateEventSourceMapping"],
