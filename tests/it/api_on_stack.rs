@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use domain::access::{Scopes, Token};
 use domain::catalog::Policy;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use ordermill::cloud::Stack;
 use ordermill::commands::catalog;
@@ -25,6 +25,10 @@ use crate::support::lambda::binaries;
 use crate::support::policies;
 use crate::support::stack::{deployed, deployed_with, ended, free_port, upload};
 use crate::support::{drift, file, http, read, stock};
+
+/// Requests under way: the emulator starts a process for each, and the machine has few cores. All at once they are without
+/// HTTP.
+const AT_ONCE: usize = 12;
 
 /// What calls the API of a stack.
 struct Caller {
@@ -215,9 +219,9 @@ async fn the_api_does_what_its_description_says() {
     assert!(writes.is_empty(), "query may write: {writes:?}");
 }
 
-/// Of one order, in random amounts and under repeated keys, all at once.
+/// Of one order, in random amounts and under repeated keys, many at once.
 #[tokio::test]
-async fn two_hundred_refunds_at_once_give_back_no_more_than_was_paid() {
+async fn two_hundred_refunds_that_meet_give_back_no_more_than_was_paid() {
     let port = free_port();
     let parameters = [("PaymentGateway", format!("http://127.0.0.1:{port}"))];
     let deployed = deployed_with("meeting", &parameters).await;
@@ -259,7 +263,8 @@ async fn two_hundred_refunds_at_once_give_back_no_more_than_was_paid() {
     });
     let mut ids = BTreeSet::new();
     let mut refused = 0;
-    for (number, (status, body)) in join_all(asked).await {
+    let mut answers = stream::iter(asked).buffer_unordered(AT_ONCE);
+    while let Some((number, (status, body))) = answers.next().await {
         match status {
             StatusCode::ACCEPTED => {
                 ids.insert((number, body["data"]["refund_id"].to_string()));
@@ -279,14 +284,14 @@ async fn two_hundred_refunds_at_once_give_back_no_more_than_was_paid() {
                 .await
         }
     });
-    let same: BTreeSet<String> = join_all(same)
-        .await
-        .into_iter()
+    let same = stream::iter(same).buffer_unordered(AT_ONCE);
+    let same: BTreeSet<String> = same
         .map(|(status, body)| {
             assert_eq!(status, StatusCode::ACCEPTED, "{body}");
             body.to_string()
         })
-        .collect();
+        .collect()
+        .await;
     assert_eq!(same.len(), 1, "fifty repeats have one answer");
 
     let started = Instant::now();
