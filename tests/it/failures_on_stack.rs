@@ -72,7 +72,7 @@ async fn a_good_batch_that_was_put_aside_settles_when_it_is_retried() {
     // Twice, as a person might who sees nothing happen: the second time is refused.
     let first = retry(stack, &store, &listed[0].failure_id).await;
     assert!(matches!(first, Changed::Done(_)), "{first:?}");
-    let sources = SqsSources::new(&stack.cloud.aws, stack.sources());
+    let sources = SqsSources::new(aws_sdk_sqs::Client::new(&stack.cloud.aws), stack.sources());
     for again in [false, true] {
         let claim = Claim {
             token: "once more",

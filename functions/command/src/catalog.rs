@@ -1,6 +1,6 @@
 //! Products and their stock, and what customers want to be told of.
 
-use api::money::{Amount, CurrencyCode, whole, whole_if_any};
+use api::money::{Amount, CurrencyCode, count, count_if_any};
 use api::views::{Preferences, Product};
 use api::{Answer, At, Body, Caller, Code, Data, Draw, IdempotencyKey, Name, Problem};
 use axum::Json;
@@ -26,7 +26,7 @@ pub struct ProductWish {
     currency: Currency,
     /// What lies in the warehouse: of that, what is reserved stays reserved. Without it the stock stays as it is, and a new
     /// product has none.
-    #[serde(default, deserialize_with = "whole_if_any")]
+    #[serde(default, deserialize_with = "count_if_any")]
     #[schema(maximum = 1000000000000_u64)]
     stock: Option<u64>,
 }
@@ -73,7 +73,7 @@ pub async fn put(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "count")]
     #[schema(minimum = 1, maximum = 1000000000000_u64)]
     quantity: u64,
 }
@@ -118,11 +118,7 @@ fn answered(requested: Requested) -> Answer<(StatusCode, Json<Data<Product>>)> {
         Requested::Changed(product) | Requested::Unchanged(product) => {
             Ok((StatusCode::OK, Data::new(Product::from(&*product))))
         }
-        Requested::KeyReused => {
-            let detail = "something else was asked for under this key before";
-            let code = Code::IdempotencyKeyReused;
-            Err(Problem::of_field(code, "Idempotency-Key", detail))
-        }
+        Requested::KeyReused => Err(Problem::key_reused()),
         Requested::NoSuchProduct => Err(Problem::not_found("product")),
         Requested::Invalid(wrong) => {
             let (field, detail) = (wrong.field(), wrong.to_string());

@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
             refunds: process.outbox("REFUNDS_QUEUE_URL")?,
             entries: process.outbox("ENTRIES_QUEUE_URL")?,
             payment_key: process.payment_key()?,
-            sources: SqsSources::new(&process.aws, queues.sources()),
+            sources: SqsSources::new(process.sqs(), queues.sources()),
             queues,
             s3: process.s3(),
             bucket: settings::required("FILES_BUCKET")?,

@@ -1,6 +1,6 @@
 //! Orders: one that comes by itself, and what people do about those that are completed.
 
-use api::money::{Amount, CurrencyCode, whole};
+use api::money::{Amount, CurrencyCode, count};
 use api::views::{Order, Refund, segment};
 use api::{Answer, At, Body, Caller, Code, Data, Filled, IdempotencyKey, Name, Problem};
 use axum::Json;
@@ -18,7 +18,7 @@ use store::orders::OrderRecord;
 use utoipa::ToSchema;
 
 use crate::outside::Put;
-use crate::refunds::REPLAYED;
+use crate::refunds::replayed;
 use crate::{App, Shared};
 
 /// An order as a row of a file says it, under the same rules. Its fields are the columns of files.
@@ -55,7 +55,7 @@ pub struct NewOrder {
 struct NewItem {
     #[schema(min_length = 1, max_length = 128)]
     sku: String,
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "count")]
     #[schema(minimum = 1, maximum = 1000000)]
     quantity: u32,
     /// The catalog's, where no item has one.
@@ -116,7 +116,7 @@ pub async fn new(
     }
     let name = ids::short_hash(&[&String::from_utf8_lossy(&file)]);
     let key = format!("{}{name}.csv", domain::progress::SINGLE_ORDERS);
-    let (version, replayed) = match app.outside.put_new(&key, file).await? {
+    let (version, known) = match app.outside.put_new(&key, file).await? {
         Put::New { version } => (version, false),
         Put::Known { version } => (version, true),
     };
@@ -129,13 +129,11 @@ pub async fn new(
         import_id,
     };
     let location = [(header::LOCATION, url)];
-    let mut response = (StatusCode::ACCEPTED, location, Data::new(accepted)).into_response();
-    if replayed {
-        response
-            .headers_mut()
-            .insert(REPLAYED, "true".parse().map_err(unwritable)?);
-    }
-    Ok(response)
+    let response = (StatusCode::ACCEPTED, location, Data::new(accepted)).into_response();
+    Ok(match known {
+        true => replayed(response),
+        false => response,
+    })
 }
 
 fn unwritable(error: impl std::fmt::Display) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use api::money::{Amount, text, whole};
+use api::money::{Amount, count, text};
 use api::views::Refund;
 use api::{Answer, At, Body, Caller, Code, Data, IdempotencyKey, Name, Problem};
 use axum::Json;
@@ -22,7 +22,13 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::{App, Shared};
 
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Says that this was answered before.
+pub fn replayed(mut response: Response) -> Response {
+    let name = HeaderName::from_static("idempotent-replayed");
+    let headers = response.headers_mut();
+    headers.insert(name, HeaderValue::from_static("true"));
+    response
+}
 
 /// What is asked for: an amount, whatever is left, or lines of the order.
 #[derive(Debug)]
@@ -55,7 +61,7 @@ struct Fields {
 #[serde(deny_unknown_fields)]
 struct WishLine {
     sku: String,
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "count")]
     quantity: u32,
     #[serde(default)]
     restock: bool,
@@ -276,17 +282,8 @@ impl App {
         };
         match refunds::request(&self.store, &self.outside, &request, now).await? {
             Requested::New(refund) => Ok(accepted(&refund)),
-            Requested::Replayed(refund) => {
-                let mut response = accepted(&refund);
-                let replayed = HeaderValue::from_static("true");
-                response.headers_mut().insert(REPLAYED, replayed);
-                Ok(response)
-            }
-            Requested::KeyReused => {
-                let detail = "something else was asked for under this key before";
-                let code = Code::IdempotencyKeyReused;
-                Err(Problem::of_field(code, "Idempotency-Key", detail))
-            }
+            Requested::Replayed(refund) => Ok(replayed(accepted(&refund))),
+            Requested::KeyReused => Err(Problem::key_reused()),
             Requested::NoSuchOrder => Err(Problem::not_found("order")),
             Requested::Refused(refusal) => Err(self.refused(&refusal, order_id).await?),
         }

@@ -1,26 +1,12 @@
 //! Products, and what customers want to be told of.
 
 use api::views::{Preferences, Product};
-use api::{Answer, Cursor, Data, Limit, Name, Page, Params, Problem};
+use api::{Answer, Data, Name, Page, Paging, Params, Problem};
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
 use store::page::Position;
-use utoipa::IntoParams;
 
 use crate::Shared;
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Paging {
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
-    limit: Limit,
-    /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
-}
 
 /// Products and their stock, in no particular sequence.
 #[utoipa::path(

@@ -1,7 +1,7 @@
 //! Files that came in, and what could not be taken of them.
 
 use api::views::Import;
-use api::{Answer, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
+use api::{Answer, Cursor, Data, Filled, Limit, Name, Page, Paging, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use domain::progress::ImportStatus;
@@ -101,18 +101,6 @@ pub async fn one(State(app): Shared, Name(import_id): Name) -> Answer<Json<Data<
     let import = app.store.import(&import_id).await?;
     let import = import.ok_or_else(|| Problem::not_found("import"))?;
     Ok(Data::new(Import::from(&import)))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Paging {
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
-    limit: Limit,
-    /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
 }
 
 /// A row that was not taken.

@@ -20,6 +20,6 @@ pub use extract::{
     At, Body, Draw, Filled, IDEMPOTENCY_KEY, IdempotencyKey, Name, Params, bytes, media_type,
 };
 pub use lambda::{Event, answer, serve};
-pub use paging::{Cursor, Limit};
+pub use paging::{Cursor, Limit, Paging};
 pub use problem::{Answer, Code, Problem};
 pub use site::{Origin, router};

@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 /// A whole number, also where JSON has it as `2.0`.
-pub fn whole<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub fn count<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: TryFrom<u64>,
     D: Deserializer<'de>,
@@ -77,12 +77,12 @@ where
 }
 
 /// The same, or nothing.
-pub fn whole_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub fn count_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(transparent)]
-    struct Whole(#[serde(deserialize_with = "whole")] u64);
-    let whole = Option::<Whole>::deserialize(deserializer)?;
-    Ok(whole.map(|Whole(whole)| whole))
+    struct Count(#[serde(deserialize_with = "count")] u64);
+    let count = Option::<Count>::deserialize(deserializer)?;
+    Ok(count.map(|Count(count)| count))
 }
 
 /// With the digits of its currency.

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::page::PAGE_ITEMS;
+use utoipa::IntoParams;
 
 use crate::problem::{Code, Problem};
 
@@ -45,6 +46,19 @@ impl Cursor {
         };
         position.ok_or_else(wrong)
     }
+}
+
+/// For lists that are whole: nothing but where and how much.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
+    pub limit: Limit,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    pub cursor: Option<Cursor>,
 }
 
 pub(crate) fn written(position: &impl Serialize) -> String {

@@ -128,6 +128,11 @@ impl Problem {
         Problem { refundable, ..self }
     }
 
+    pub fn key_reused() -> Problem {
+        let detail = "something else was asked for under this key before";
+        Problem::of_field(Code::IdempotencyKeyReused, "Idempotency-Key", detail)
+    }
+
     pub fn not_found(what: &str) -> Problem {
         Problem::new(Code::NotFound, format!("there is no such {what}"))
     }

@@ -16,11 +16,11 @@ pub struct Currency {
 impl Currency {
     /// All of them, by their codes.
     pub fn all() -> impl Iterator<Item = Currency> {
-        let letters = || b'A'..=b'Z';
-        let codes = letters().flat_map(move |one| {
-            letters().flat_map(move |two| letters().map(move |three| [one, two, three]))
-        });
-        codes.filter_map(|code| str::from_utf8(&code).ok()?.parse().ok())
+        use iso_currency::IntoEnumIterator;
+        let known = iso_currency::Currency::iter();
+        let mut all: Vec<Currency> = known.filter_map(|one| one.code().parse().ok()).collect();
+        all.sort_by_key(|currency| currency.code());
+        all.into_iter()
     }
 
     /// Digits after the decimal point: 2 for USD, 0 for JPY, 3 for KWD.

@@ -155,8 +155,9 @@ impl Queues {
     }
 
     async fn depth(&self, queue: &Named) -> Result<Depth, Fault> {
-        let counted = try_join!(self.count(&queue.url), self.count(&queue.dead_url));
-        let ((waiting, in_flight), (dead, burying)) = counted?;
+        let here = count(&self.sqs, &queue.url);
+        let ((waiting, in_flight), (dead, burying)) =
+            try_join!(here, count(&self.sqs, &queue.dead_url))?;
         Ok(Depth {
             name: queue.name,
             waiting,
@@ -164,23 +165,24 @@ impl Queues {
             dead: dead + burying,
         })
     }
+}
 
-    async fn count(&self, url: &str) -> Result<(u64, u64), Fault> {
-        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
-        let in_flight = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
-        let request = self.sqs.get_queue_attributes().queue_url(url);
-        let request = request.attribute_names(waiting.clone());
-        let answer = request.attribute_names(in_flight.clone()).send().await;
-        let answer = answer.map_err(|error| {
-            let error = DisplayErrorContext(error);
-            Fault::Transient(format!("the depth of {url}: {error}"))
-        })?;
-        let attributes = answer.attributes.unwrap_or_default();
-        let count = |name| attributes.get(&name).and_then(|count| count.parse().ok());
-        count(waiting)
-            .zip(count(in_flight))
-            .ok_or_else(|| Fault::Transient(format!("{url} does not say how many messages it has")))
-    }
+/// How many messages of a queue wait, and how many are hidden: about, as the queue says it.
+pub async fn count(client: &aws_sdk_sqs::Client, url: &str) -> Result<(u64, u64), Fault> {
+    let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+    let in_flight = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+    let request = client.get_queue_attributes().queue_url(url);
+    let request = request.attribute_names(waiting.clone());
+    let answer = request.attribute_names(in_flight.clone()).send().await;
+    let answer = answer.map_err(|error| {
+        let error = DisplayErrorContext(error);
+        Fault::Transient(format!("the depth of {url}: {error}"))
+    })?;
+    let attributes = answer.attributes.unwrap_or_default();
+    let count = |name| attributes.get(&name).and_then(|count| count.parse().ok());
+    count(waiting)
+        .zip(count(in_flight))
+        .ok_or_else(|| Fault::Transient(format!("{url} does not say how many messages it has")))
 }
 
 /// Also where the service says that it is changing the mapping already: then it is to be asked again.

@@ -104,11 +104,8 @@ pub struct SqsSources {
 }
 
 impl SqsSources {
-    pub fn new(aws: &aws_types::SdkConfig, urls: BTreeMap<String, String>) -> SqsSources {
-        SqsSources {
-            client: aws_sdk_sqs::Client::new(aws),
-            urls,
-        }
+    pub fn new(client: aws_sdk_sqs::Client, urls: BTreeMap<String, String>) -> SqsSources {
+        SqsSources { client, urls }
     }
 }
 

@@ -12,10 +12,10 @@ use jiff::civil::Date;
 use jiff::{Span, Timestamp, Zoned};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use store::tallies::DayFigures;
+use store::tallies::{Day, DayFigures};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Day, span};
+use super::span;
 use crate::{App, Shared};
 
 /// What some time came to.
@@ -230,7 +230,7 @@ pub async fn range(
         params.end_date,
         ("start_date", "end_date"),
     )?;
-    let days = app.days(params.start_date, params.end_date).await?;
+    let days = app.store.days(params.start_date, params.end_date).await?;
     let currency = params.currency.unwrap_or(app.currency);
     let range = Range::new(&days, currency)?;
     Ok(Data::new(range.ok_or_else(no_days)?))
@@ -308,7 +308,7 @@ pub async fn overview(
     let today = app.day_of(now).await?;
     let currency = params.currency.unwrap_or(app.currency);
     let first = today.saturating_sub(Span::new().days(29));
-    let days = app.days(first, today).await?;
+    let days = app.store.days(first, today).await?;
     let last = |count: usize| days.get(days.len().saturating_sub(count)..);
     let range = |count| Range::new(last(count).unwrap_or_default(), currency);
     let day = |back: usize| {

@@ -7,19 +7,13 @@ pub mod stats;
 use std::sync::Arc;
 
 use api::{Answer, Code, Problem};
-use domain::{Currency, Fault};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use domain::Fault;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{Span, Timestamp};
-use std::collections::BTreeMap;
-use store::tallies::DayFigures;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-
-/// Days that are read at the same time.
-const AT_ONCE: usize = 8;
 
 /// Days in one answer.
 const MOST_DAYS: usize = 366;
@@ -41,22 +35,11 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(stats::everything))
 }
 
-type Day = (Date, BTreeMap<Currency, DayFigures>);
-
 impl App {
     /// The business day that an instant falls on.
     async fn day_of(&self, now: Timestamp) -> Result<Date, Fault> {
         let zone = self.store.zone_of_figures(&self.zone).await?;
         Ok(now.to_zoned(zone).date())
-    }
-
-    async fn days(&self, first: Date, last: Date) -> Result<Vec<Day>, Fault> {
-        let days = first.series(Span::new().days(1));
-        stream::iter(days.take_while(|day| *day <= last))
-            .map(async |day| Ok((day, self.store.day(day).await?)))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await
     }
 }
 

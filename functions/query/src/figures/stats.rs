@@ -7,14 +7,16 @@ use axum::Json;
 use axum::extract::State;
 use domain::tally::Figures;
 use domain::{Currency, Fault};
+use edge::queues::Depth;
 use futures::try_join;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
+use store::tallies::Day;
 use utoipa::{IntoParams, ToSchema};
 
 use super::kpis::Kpis;
-use super::{Day, span};
+use super::span;
 use crate::operations::Queue;
 use crate::{App, Shared};
 
@@ -42,17 +44,14 @@ pub struct Realtime {
     security(("token" = ["read"]))
 )]
 pub async fn realtime(State(app): Shared, At(now): At) -> Answer<Json<Data<Realtime>>> {
-    Ok(Data::new(app.realtime(now).await?))
+    let depths = app.outside.depths().await?;
+    Ok(Data::new(app.realtime(now, &depths).await?))
 }
 
 impl App {
-    async fn realtime(&self, timestamp: Timestamp) -> Result<Realtime, Fault> {
+    async fn realtime(&self, timestamp: Timestamp, depths: &[Depth]) -> Result<Realtime, Fault> {
         let today = self.day_of(timestamp).await?;
-        let (pending, depths, today) = try_join!(
-            self.store.pending_rows(),
-            self.outside.depths(),
-            self.store.day(today)
-        )?;
+        let (pending, today) = try_join!(self.store.pending_rows(), self.store.day(today))?;
         let batches = depths.iter().find(|depth| depth.name == "batches");
         let mut realtime = Realtime {
             timestamp,
@@ -153,7 +152,7 @@ impl App {
         let first = period.from_date;
         let first = first.unwrap_or_else(|| last.saturating_sub(Span::new().days(29)));
         span(first, last, ("from_date", "to_date"))?;
-        let days = self.days(first, last).await?;
+        let days = self.store.days(first, last).await?;
         Ok(OrderStats::new(&days, (first, last))?)
     }
 }
@@ -177,9 +176,11 @@ pub async fn everything(State(app): Shared, At(at): At) -> Answer<Json<Data<Stat
         from_date: None,
         to_date: None,
     };
-    let now = app.realtime(at).await?;
+    let queues = app.outside.queues().await?;
+    let depths: Vec<Depth> = queues.iter().map(|(depth, _)| depth.clone()).collect();
+    let now = app.realtime(at, &depths).await?;
     let orders = app.order_stats(at, &period).await?;
-    let queues = app.outside.queues().await?.into_iter().map(Queue::new);
+    let queues = queues.into_iter().map(Queue::new);
     Ok(Data::new(Stats {
         now,
         orders,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use domain::tally::hour::HOURS_PER_DAY;
 use domain::tally::{Book, Figures};
 use domain::{Currency, Fault, Reason};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Span;
 use jiff::civil::Date;
 
 use super::numbers::{count, decimal, hour, string};
@@ -13,6 +15,12 @@ use crate::engine::Engine;
 use crate::ops::{Item, Query};
 use crate::retry::Store;
 use crate::schema::Table;
+
+/// Days that are read at the same time.
+const DAYS_AT_ONCE: usize = 8;
+
+/// What happened on a day, in each currency.
+pub type Day = (Date, BTreeMap<Currency, DayFigures>);
 
 /// A day in one currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +80,16 @@ fn read(item: &Item) -> Result<Figures, Fault> {
 }
 
 impl<E: Engine> Store<E> {
+    /// The days from one to another, both included.
+    pub async fn days(&self, first: Date, last: Date) -> Result<Vec<Day>, Fault> {
+        let days = first.series(Span::new().days(1));
+        stream::iter(days.take_while(|day| *day <= last))
+            .map(async |day| Ok((day, self.day(day).await?)))
+            .buffered(DAYS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
     /// The figures of a business day, in each currency in which something happened.
     pub async fn day(&self, day: Date) -> Result<BTreeMap<Currency, DayFigures>, Fault> {
         let figures = self.books().await?.live(Book::Day(day)).figures();

@@ -16,7 +16,7 @@ mod stored;
 
 pub use boards::{Board, BoardRow};
 pub use books::{Books, Building, Scope};
-pub use kpis::DayFigures;
+pub use kpis::{Day, DayFigures};
 pub use ranks::Rank;
 pub use rebuild::Rebuilt;
 pub use stored::{Live, StoredCustomer, StoredProduct};

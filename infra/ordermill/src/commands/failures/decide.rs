@@ -44,7 +44,7 @@ pub async fn retry(global: &Global, stack: &Stack, which: &Which, again: bool) -
         State::Discarded => false,
     };
     let ids = chosen(&store, stack, which, takes).await?;
-    let sources = SqsSources::new(&stack.cloud.aws, stack.sources());
+    let sources = SqsSources::new(aws_sdk_sqs::Client::new(&stack.cloud.aws), stack.sources());
     let (token, now, by) = (format!("{:016x}", fastrand::u64(..)), now(), principal());
     let claim = Claim {
         token: &token,

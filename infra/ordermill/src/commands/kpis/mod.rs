@@ -6,15 +6,8 @@ mod realtime;
 mod sheet;
 mod tables;
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
-use domain::{Currency, Fault};
-use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use store::tallies::DayFigures;
-use store::{Engine, Store};
 
 use crate::cli::Global;
 use crate::cli::figures::{Kpis, Period};
@@ -23,17 +16,11 @@ use crate::output;
 use realtime::Realtime;
 use sheet::Sheet;
 
-/// Days that are read at the same time.
-const AT_ONCE: usize = 8;
-
-/// What happened on a day, in each currency.
-type Day = (Date, BTreeMap<Currency, DayFigures>);
-
 pub async fn run(global: &Global, stack: &Stack, options: &Kpis) -> Result<bool> {
     let store = stack.store()?;
     let zone = store.zone_of_figures(&stack.time_zone()?).await?;
     let period = options.period(Timestamp::now().to_zoned(zone.clone()).date());
-    let days = days(&store, period).await?;
+    let days = store.days(period.first, period.last).await?;
     let realtime = match (options.is_about_today(), days.first()) {
         (true, Some((_, today))) => Some(Realtime::read(stack, &store, today).await?),
         _ => None,
@@ -45,15 +32,6 @@ pub async fn run(global: &Global, stack: &Stack, options: &Kpis) -> Result<bool>
         false => show(period, zone, &sheets, realtime.as_ref()),
     }
     Ok(true)
-}
-
-async fn days<E: Engine>(store: &Store<E>, period: Period) -> Result<Vec<Day>, Fault> {
-    let days = period.first.series(jiff::Span::new().days(1));
-    stream::iter(days.take_while(|day| *day <= period.last))
-        .map(async |day| Ok((day, store.day(day).await?)))
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await
 }
 
 fn show(period: Period, zone: &str, sheets: &[Sheet], realtime: Option<&Realtime>) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context, Result};
-use aws_sdk_sqs::types::QueueAttributeName;
 use domain::Currency;
 use domain::tally::Figures;
+use edge::queues;
 use serde::Serialize;
 use store::tallies::DayFigures;
 use store::{Engine, Store};
@@ -36,7 +36,10 @@ impl Realtime {
         today: &BTreeMap<Currency, DayFigures>,
     ) -> Result<Realtime> {
         let pending = store.pending_rows().await?;
-        let (batches_waiting, batches_in_flight) = batches(stack).await?;
+        let sqs = aws_sdk_sqs::Client::new(&stack.cloud.aws);
+        let batches = queues::count(&sqs, stack.output("BatchesQueueUrl")?);
+        let (batches_waiting, batches_in_flight) =
+            batches.await.context("asking the queue of batches")?;
         let mut realtime = Realtime {
             pending_rows: pending
                 .iter()
@@ -60,24 +63,6 @@ impl Realtime {
         let revenue = output::amount(total.net(), currency);
         self.revenue_today.insert(currency.code(), revenue);
     }
-}
-
-/// How many batches wait in the queue, and how many are being worked on.
-async fn batches(stack: &Stack) -> Result<(u64, u64)> {
-    let waiting = QueueAttributeName::ApproximateNumberOfMessages;
-    let in_flight = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
-    let asked = aws_sdk_sqs::Client::new(&stack.cloud.aws)
-        .get_queue_attributes()
-        .queue_url(stack.output("BatchesQueueUrl")?)
-        .attribute_names(waiting.clone())
-        .attribute_names(in_flight.clone())
-        .send()
-        .await;
-    let answer = asked.context("asking the queue of batches")?;
-    let attributes = answer.attributes.unwrap_or_default();
-    let count = |name| attributes.get(&name).and_then(|count| count.parse().ok());
-    let counts = count(waiting).zip(count(in_flight));
-    counts.context("the queue of batches does not say how many there are")
 }
 
 impl fmt::Display for Realtime {

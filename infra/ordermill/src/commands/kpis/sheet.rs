@@ -6,9 +6,8 @@ use domain::tally::{Figures, Hour};
 use domain::{Currency, Fault};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use store::tallies::DayFigures;
+use store::tallies::{Day, DayFigures};
 
-use super::Day;
 use crate::cli::figures::{By, Period};
 
 #[derive(Debug, Clone, PartialEq)]
