@@ -5,7 +5,7 @@
 use domain::journal::Change;
 use domain::money::whole;
 use domain::notification::{Kind, Name};
-use domain::{Fault, Status};
+use domain::{Fault, Reason, Status};
 use minijinja::{Environment, UndefinedBehavior};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -61,7 +61,10 @@ struct Page<'a> {
     customer: Option<&'a str>,
     status: &'a str,
     currency: &'a str,
-    total: String,
+    /// Nothing, where nobody knows what the order would have cost.
+    total: Option<String>,
+    /// Whether prices of lines are known: an order that failed may never have got any.
+    priced: bool,
     /// What goes back, or is about to.
     amount: String,
     refunded: bool,
@@ -103,13 +106,19 @@ impl Notices {
         let name = Name::of(facts.change);
         let change = facts.change;
         let written = |amount| whole(amount, change.currency).to_string();
+        let unpriced = matches!(
+            change.failure,
+            Some(Reason::UnknownProduct | Reason::NoPrice)
+        );
+        let costs = |price: &Decimal| !price.is_zero();
         let mut page = Page {
             title: "",
             order_id: &change.order_id,
             customer: facts.customer.filter(|name| !name.trim().is_empty()),
             status: facts.status.name(),
             currency: change.currency.code(),
-            total: written(facts.total),
+            total: (!unpriced || costs(&facts.total)).then(|| written(facts.total)),
+            priced: !unpriced || change.lines.iter().any(|(_, _, price)| costs(price)),
             amount: written(change.total),
             refunded: !change.total.is_zero(),
             reason: change.failure.map(|reason| reason.name()),

@@ -106,6 +106,27 @@ fn what_customers_read() {
 }
 
 #[test]
+fn what_has_no_price_is_not_told_to_cost_nothing() {
+    let unpriced = Change {
+        failure: Some(Reason::NoPrice),
+        total: Decimal::ZERO,
+        lines: vec![("DESK".to_owned(), 2, Decimal::ZERO)],
+        ..change()
+    };
+    let facts = Facts {
+        change: &unpriced,
+        status: Status::Failed,
+        total: Decimal::ZERO,
+        customer: None,
+    };
+    let notices = Notices::new().expect("texts");
+    let notice = notices.write("en", &facts).expect("a notice");
+    check("failed-unpriced", &notice);
+    assert!(!notice.text.contains("0.00") && !notice.html.contains("0.00"));
+    assert!(notice.text.contains("  2 x DESK\n"), "{}", notice.text);
+}
+
+#[test]
 fn what_others_wrote_is_text_and_never_markup() {
     let nasty = Change {
         order_id: "<b>&\"'</b>".to_owned(),
