@@ -1,6 +1,7 @@
 //! Whether what this stands on answers. Open to everybody, so it says no more than that.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use api::At;
@@ -10,14 +11,34 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Fault;
 use futures::join;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::Shared;
+use crate::{App, Shared};
 
 /// Whoever asks wants an answer before their own patience ends.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// For so long an answer holds, and is given to whoever asks next: anybody may ask, and as often as they like.
+const HOLDS: SignedDuration = SignedDuration::from_secs(5);
+
+/// The last answer.
+#[derive(Default)]
+pub struct Last(Mutex<Option<Health>>);
+
+impl Last {
+    fn at(&self, now: Timestamp) -> Option<Health> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = |health: &Health| now.duration_since(health.timestamp);
+        let holds = |health: &&Health| SignedDuration::ZERO <= age(health) && age(health) < HOLDS;
+        last.as_ref().filter(holds).cloned()
+    }
+
+    fn set(&self, health: Health) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(health);
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -26,10 +47,11 @@ enum Pulse {
     Down,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct Health {
     /// Up where all services are.
     status: Pulse,
+    /// When they were asked.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
     /// `tables`, `queues` and `files`.
@@ -37,7 +59,7 @@ struct Health {
     services: BTreeMap<&'static str, Pulse>,
 }
 
-/// Whether the tables, the queues and the bucket answer.
+/// Whether the tables, the queues and the bucket answer, or did so within the last five seconds.
 #[utoipa::path(
     get, path = "/health", tag = "operations", operation_id = "health",
     responses(
@@ -47,23 +69,34 @@ struct Health {
     security(())
 )]
 pub async fn health(State(app): Shared, At(timestamp): At) -> Response {
-    let (tables, queues, files) = join!(
-        pulse("tables", app.store.settled("health")),
-        pulse("queues", app.outside.depths()),
-        pulse("files", app.outside.files()),
-    );
-    let services = BTreeMap::from([("tables", tables), ("queues", queues), ("files", files)]);
-    let down = services.values().any(|pulse| *pulse == Pulse::Down);
-    let (code, status) = match down {
-        true => (StatusCode::SERVICE_UNAVAILABLE, Pulse::Down),
-        false => (StatusCode::OK, Pulse::Up),
+    let health = match app.health.at(timestamp) {
+        Some(health) => health,
+        None => app.asked(timestamp).await,
     };
-    let health = Health {
-        status,
-        timestamp,
-        services,
+    let code = match health.status {
+        Pulse::Down => StatusCode::SERVICE_UNAVAILABLE,
+        Pulse::Up => StatusCode::OK,
     };
     (code, Json(health)).into_response()
+}
+
+impl App {
+    async fn asked(&self, timestamp: Timestamp) -> Health {
+        let (tables, queues, files) = join!(
+            pulse("tables", self.store.settled("health")),
+            pulse("queues", self.outside.depths()),
+            pulse("files", self.outside.files()),
+        );
+        let services = BTreeMap::from([("tables", tables), ("queues", queues), ("files", files)]);
+        let down = services.values().any(|pulse| *pulse == Pulse::Down);
+        let health = Health {
+            status: if down { Pulse::Down } else { Pulse::Up },
+            timestamp,
+            services,
+        };
+        self.health.set(health.clone());
+        health
+    }
 }
 
 async fn pulse<T>(name: &'static str, asked: impl Future<Output = Result<T, Fault>>) -> Pulse {

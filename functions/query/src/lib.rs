@@ -2,7 +2,7 @@
 
 mod catalog;
 pub mod figures;
-mod health;
+pub mod health;
 mod imports;
 mod operations;
 mod orders;
@@ -27,6 +27,7 @@ pub struct App {
     pub zone: TimeZone,
     /// Where nobody asks for another one.
     pub currency: Currency,
+    pub health: health::Last,
 }
 
 type Shared = State<Arc<App>>;

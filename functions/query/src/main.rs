@@ -28,6 +28,7 @@ async fn main() -> Result<(), Error> {
         }),
         zone: settings::business_time_zone()?,
         currency: settings::parsed("DEFAULT_CURRENCY")?,
+        health: Default::default(),
     };
     let origin = Origin::new(&settings::optional("ALLOWED_ORIGIN"));
     let router = api::router(query::routes(), Arc::new(app), origin);

@@ -172,6 +172,7 @@ impl Bench {
             outside: Box::new(Outside(done.clone())),
             zone: zone.clone(),
             currency: "USD".parse().expect("a currency"),
+            health: Default::default(),
         };
         let command = command::App {
             store: any(),
