@@ -18,6 +18,8 @@ use crate::site::elsewhere;
 pub struct Caller {
     /// Put on record with whatever they do.
     pub name: String,
+    /// Tells two tokens of one name.
+    pub token_id: String,
     pub scopes: Scopes,
 }
 
@@ -67,7 +69,8 @@ pub async fn guard(
             // Also what leaves no record of its own, such as a queue that is paused.
             if request.method() != Method::GET {
                 let (method, path) = (request.method(), request.uri().path());
-                tracing::info!(caller = caller.name, %method, path, "asked for");
+                let (caller, token) = (&caller.name, &caller.token_id);
+                tracing::info!(caller, token.id = token, %method, path, "asked for");
             }
         }
     }

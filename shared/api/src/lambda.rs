@@ -59,6 +59,7 @@ struct RequestContext {
 #[derive(Deserialize)]
 struct Authorizer {
     name: Option<String>,
+    token_id: Option<String>,
     scopes: Option<String>,
 }
 
@@ -73,6 +74,7 @@ impl<'de> Deserialize<'de> for Event {
         let caller = authorizer.and_then(|authorizer| {
             Some(Caller {
                 name: authorizer.name?,
+                token_id: authorizer.token_id?,
                 scopes: authorizer.scopes?.parse().ok()?,
             })
         });

@@ -59,7 +59,12 @@ impl Process {
         // At its last level the runtime writes whole events, which hold tokens and what orders are about.
         let no_events = "lambda_runtime::layers::api_response=info".parse();
         let no_events = no_events.map_err(|error| Fault::Corrupt(format!("{error}")))?;
-        let filter = tracing_subscriber::EnvFilter::from_default_env().add_directive(no_events);
+        // Who asked for what is said at every level.
+        let callers = "api::caller=info".parse();
+        let callers = callers.map_err(|error| Fault::Corrupt(format!("{error}")))?;
+        let filter = tracing_subscriber::EnvFilter::from_default_env()
+            .add_directive(no_events)
+            .add_directive(callers);
         tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
