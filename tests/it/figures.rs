@@ -198,7 +198,7 @@ async fn the_sample_events_are_what_tally_takes() {
     let event = |name: &str| -> Event {
         serde_json::from_slice(&read(&format!("events/{name}.json"))).expect("an event")
     };
-    let Event::Journal(stream) = event("tally") else {
+    let Event::Stream(stream) = event("tally") else {
         panic!("not of a stream");
     };
     // Of the two records, one is an entry that nobody can read.

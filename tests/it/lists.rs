@@ -3,7 +3,7 @@
 
 mod failures;
 mod forged;
-mod imports;
+pub mod imports;
 mod on_stack;
 mod orders;
 pub mod refunds;

@@ -1,5 +1,6 @@
 //! What customers are told: once, whatever is delivered again or dies half way.
 
+mod imports;
 mod on_stack;
 mod sending;
 mod support;

@@ -1,26 +1,29 @@
-//! Tells customers what the journal says of their orders: one record for each event, and a message to whoever mails it.
+//! Tells customers what the journal says of their orders, and whoever runs the mill which imports are over: one record for each
+//! event, and a message to whoever mails it.
 //!
-//! Nothing here waits for a mail to go out. The stream waits for nobody either: what cannot be told now is handed to a queue,
-//! by the name of its entry, and told from there.
+//! Nothing here waits for a mail to go out. The streams wait for nobody either: what cannot be told now is handed to a queue,
+//! by its name, and told from there.
 
 mod plan;
+mod ports;
 
 use std::time::Duration;
 
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::Fault;
-use domain::journal::Entry;
-use domain::notification::{Name, Standing};
+use domain::notification::{Kind, Name, Standing};
 use domain::preferences::Channel;
 use edge::Invocation;
-use edge::entries::{self, Entries, EntryName, Event, Named};
+use edge::entries::{self, EntryName, Event};
 use edge::mail::{MailMessage, Mails};
 use edge::messages::{self, Queue};
 use notices::Notices;
+use store::imports::id_of_ended;
 use store::{Engine, Store, journal};
 
-use plan::Planned;
+use plan::{Matter, Planned};
+pub use ports::{Asked, ImportName, Subject, Subjects};
 
 /// The last seconds of an invocation: what could not be told by then is handed to the queue.
 const TO_HAND_OVER: Duration = Duration::from_secs(15);
@@ -28,131 +31,147 @@ const TO_HAND_OVER: Duration = Duration::from_secs(15);
 /// What notify needs of the outside.
 pub struct Ports<'a, E, Q, N, M> {
     pub store: &'a Store<E>,
-    /// Where messages about entries come from.
+    /// Where messages about what there is to tell come from.
     pub queue: &'a Q,
     /// Where they are sent.
-    pub entries: &'a N,
+    pub subjects: &'a N,
     pub mails: &'a M,
     pub notices: &'a Notices,
     pub language: &'a str,
     /// Whether there is a sender. Without one, everything goes to the log.
     pub by_mail: bool,
+    /// Whether whoever runs the mill has an address.
+    pub has_operator: bool,
 }
 
 /// Both kinds of events are answered for in the same way.
-pub async fn handle<E: Engine, Q: Queue, N: Entries, M: Mails>(
+pub async fn handle<E: Engine, Q: Queue, N: Subjects, M: Mails>(
     ports: &Ports<'_, E, Q, N, M>,
     event: Event,
     invocation: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = match event {
-        Event::Journal(event) => stream(ports, &event.records, invocation).await?,
+        Event::Stream(event) => stream(ports, &event.records, invocation).await?,
         Event::Entries(event) => queue(ports, &event, invocation).await?,
     };
     Ok(response)
 }
 
-async fn stream<E: Engine, Q: Queue, N: Entries, M: Mails>(
+async fn stream<E: Engine, Q: Queue, N: Subjects, M: Mails>(
     ports: &Ports<'_, E, Q, N, M>,
     records: &[EventRecord],
     invocation: Invocation,
 ) -> Result<Vec<BatchItemFailure>, Fault> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut sent: Vec<EntryName> = Vec::new();
-    // Entries are never changed, and leave the journal only by hand.
-    for record in records
-        .iter()
-        .filter(|record| record.event_name == "INSERT")
-    {
-        match journal::entry(record.change.new_image.clone()) {
-            Ok(entry) => entries.push(entry),
-            Err((name, fault)) => sent.extend(put_off(&name, &fault)),
+    let mut matters: Vec<Matter> = Vec::new();
+    let mut sent: Vec<Subject> = Vec::new();
+    for record in records {
+        let image = record.change.new_image.clone();
+        if let Some(import_id) = id_of_ended(&image) {
+            matters.push(Matter::Import(import_id.to_owned()));
+        } else if record.event_name == "INSERT" {
+            // Entries are never changed, and leave the journal only by hand.
+            match journal::entry(image) {
+                Ok(entry) => matters.push(Matter::Entry(entry)),
+                Err((name, fault)) => {
+                    let subject = EntryName::parse(&name).map(Subject::Entry);
+                    sent.extend(subject.inspect(|subject| put_off(subject, &fault)));
+                }
+            }
         }
     }
-    let answers = tell(ports, &entries, invocation).await;
-    for (entry, answer) in entries.iter().zip(answers) {
+    let answers = tell(ports, &matters, invocation).await;
+    for (matter, answer) in matters.iter().zip(answers) {
         if let Err(fault) = answer {
-            sent.extend(put_off(&entry.name(), &fault));
+            let subject = matter.subject();
+            sent.extend(subject.inspect(|subject| put_off(subject, &fault)));
         }
     }
     if !sent.is_empty() {
         // Should the queue be away, the stream delivers all of these again: what is on record stays as it is then.
-        ports.entries.send(sent).await?;
+        ports.subjects.send(sent).await?;
     }
     Ok(Vec::new())
 }
 
-fn put_off(name: &str, fault: &Fault) -> Option<EntryName> {
+fn put_off(subject: &Subject, fault: &Fault) {
     tracing::warn!(
-        entry.name = name,
+        subject = %subject,
         fault = fault.name(),
         reason = fault.message(),
-        "an entry could not be told of at once"
+        "nobody could be told at once"
     );
-    EntryName::parse(name)
 }
 
-async fn queue<E: Engine, Q: Queue, N: Entries, M: Mails>(
+async fn queue<E: Engine, Q: Queue, N: Subjects, M: Mails>(
     ports: &Ports<'_, E, Q, N, M>,
     event: &SqsEvent,
     invocation: Invocation,
 ) -> Result<Vec<BatchItemFailure>, Fault> {
     messages::hide_all(ports.queue, &event.records, invocation.remaining).await?;
     let mut failed: Vec<(&SqsMessage, Fault)> = Vec::new();
-    let mut found: Vec<(&SqsMessage, Entry)> = Vec::new();
+    let (mut found, mut matters): (Vec<&SqsMessage>, Vec<Matter>) = Default::default();
     for message in &event.records {
-        match named(ports, message).await {
-            Ok(Some(entry)) => found.push((message, entry)),
+        match asked(ports, message).await {
+            Ok(Some(matter)) => {
+                found.push(message);
+                matters.push(matter);
+            }
             Ok(None) => {}
             Err(fault) => failed.push((message, fault)),
         }
     }
-    let entries: Vec<Entry> = found.iter().map(|(_, entry)| entry.clone()).collect();
-    let answers = tell(ports, &entries, invocation).await;
+    let answers = tell(ports, &matters, invocation).await;
     let answered = found.into_iter().zip(answers);
-    failed.extend(answered.filter_map(|((message, _), answer)| Some((message, answer.err()?))));
+    failed.extend(answered.filter_map(|(message, answer)| Some((message, answer.err()?))));
     Ok(messages::give_back(ports.queue, failed).await)
 }
 
-/// The entry that a message names; nothing where it named many, that are sent by themselves.
-async fn named<E: Engine, Q, N: Entries, M>(
+/// What a message names; nothing where it named many, that are sent by themselves.
+async fn asked<E: Engine, Q, N: Subjects, M>(
     ports: &Ports<'_, E, Q, N, M>,
     message: &SqsMessage,
-) -> Result<Option<Entry>, Fault> {
-    match Named::read(message.body.as_deref().unwrap_or_default())? {
-        Named::Entry(name) => {
+) -> Result<Option<Matter>, Fault> {
+    match Asked::read(message.body.as_deref().unwrap_or_default())? {
+        Asked::Subject(Subject::Entry(name)) => {
             let found = ports.store.entry(&name.partition, &name.entry_id).await?;
             let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
             let entry = found.ok_or_else(missing)?;
-            entry.map(Some).map_err(|(_, fault)| fault)
+            let entry = entry.map_err(|(_, fault)| fault)?;
+            Ok(Some(Matter::Entry(entry)))
         }
-        Named::GivenUp { first, last } => {
-            let names = entries::given_up(ports.store, first, last).await?;
-            ports.entries.send(names).await?;
+        Asked::Subject(Subject::Import(name)) => Ok(Some(Matter::Import(name.import_id))),
+        // Which stream they were of is not asked: to tell what was told is harmless.
+        Asked::GivenUp { first, last } => {
+            let entries = entries::given_up(ports.store, first, last).await?;
+            let mut subjects: Vec<Subject> = entries.into_iter().map(Subject::Entry).collect();
+            let wanted = |at| entries::may_have_arrived(at, first, last);
+            let imports = ports.store.imports_ended(wanted).await?;
+            subjects.extend(imports.iter().map(|id| Subject::import(id)));
+            ports.subjects.send(subjects).await?;
             Ok(None)
         }
     }
 }
 
-/// One answer for each entry. What befalls all of them alike is the answer of each.
+/// One answer for each of them. What befalls all of them alike is the answer of each.
 async fn tell<E: Engine, Q, N, M: Mails>(
     ports: &Ports<'_, E, Q, N, M>,
-    entries: &[Entry],
+    matters: &[Matter],
     invocation: Invocation,
 ) -> Vec<Result<(), Fault>> {
     let time = invocation.remaining.saturating_sub(TO_HAND_OVER);
-    let told = tokio::time::timeout(time, tell_all(ports, entries, invocation)).await;
+    let told = tokio::time::timeout(time, tell_all(ports, matters, invocation)).await;
     let told = told.unwrap_or_else(|_| Err(Fault::Transient("time ran out".to_owned())));
-    told.unwrap_or_else(|fault| vec![Err(fault); entries.len()])
+    told.unwrap_or_else(|fault| vec![Err(fault); matters.len()])
 }
 
 async fn tell_all<E: Engine, Q, N, M: Mails>(
     ports: &Ports<'_, E, Q, N, M>,
-    entries: &[Entry],
+    matters: &[Matter],
     invocation: Invocation,
 ) -> Result<Vec<Result<(), Fault>>, Fault> {
-    let plan = plan::of(ports, entries, invocation.now).await?;
+    let plan = plan::of(ports, matters, invocation.now).await?;
     let new = ports.store.put_notifications(&plan.records).await?;
     let mut mails: Vec<Name> = Vec::new();
     let mut known: Vec<Name> = Vec::new();
@@ -178,11 +197,18 @@ async fn tell_all<E: Engine, Q, N, M: Mails>(
 }
 
 fn log(planned: &Planned) {
+    let (name, notice) = (&planned.name, &planned.notice);
+    let id = name.order_id.as_str();
+    let (order_id, import_id) = match name.kind {
+        Kind::Import => (None, Some(id)),
+        _ => (Some(id), None),
+    };
     tracing::info!(
-        notification.id = planned.name.id(),
-        order.id = planned.name.order_id,
-        subject = planned.notice.subject,
-        text = planned.notice.text,
+        notification.id = name.id(),
+        order.id = order_id,
+        import.id = import_id,
+        subject = notice.subject,
+        text = notice.text,
         "notified"
     );
 }

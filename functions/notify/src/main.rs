@@ -11,15 +11,18 @@ async fn main() -> Result<(), Error> {
         Table::Notifications,
         Table::Customers,
         Table::Orders,
+        Table::Imports,
+        Table::Tallies,
     ];
     let ports = Ports {
         store: &process.store(&tables)?,
         queue: &process.queue("NOTICES_QUEUE_URL", "NOTICES_DEAD_QUEUE_URL")?,
-        entries: &process.outbox("NOTICES_QUEUE_URL")?,
+        subjects: &process.outbox("NOTICES_QUEUE_URL")?,
         mails: &process.outbox("MAIL_QUEUE_URL")?,
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,
         by_mail: !settings::optional("MAIL_SENDER").is_empty(),
+        has_operator: !settings::optional("OPERATOR_MAIL").is_empty(),
     };
     process
         .serve(async |event, at| notify::handle(&ports, event, at).await)

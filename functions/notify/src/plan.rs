@@ -3,24 +3,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::journal::{Change, Entry, Kind, Outcome};
-use domain::notification::Name;
+use domain::notification::{Name, OrderTold, Told};
 use domain::preferences::Channel;
 use domain::{Fault, Status};
+use edge::entries::EntryName;
 use jiff::Timestamp;
-use notices::{Facts, Notice};
+use notices::Notice;
 use store::Engine;
 use store::customers::Addressee;
+use store::lists::imports::Source;
 use store::notifications::{New, NotificationRecord};
 use store::orders::OrderRecord;
 
-use crate::Ports;
+use crate::{Ports, Subject};
+
+/// What there is to tell of.
+pub enum Matter {
+    Entry(Entry),
+    /// By its id, for it is told as it is then.
+    Import(String),
+}
+
+impl Matter {
+    pub fn subject(&self) -> Option<Subject> {
+        match self {
+            Matter::Entry(entry) => EntryName::parse(&entry.name()).map(Subject::Entry),
+            Matter::Import(import_id) => Some(Subject::import(import_id)),
+        }
+    }
+}
 
 pub struct Plan {
     /// None of them twice.
     pub records: Vec<NotificationRecord>,
     /// For each record, in their sequence.
     pub planned: Vec<Planned>,
-    /// For each entry: whether all that it says is planned.
+    /// For each of them: whether all that there is to tell of it is planned.
     pub answers: Vec<Result<(), Fault>>,
 }
 
@@ -32,17 +50,15 @@ pub struct Planned {
 
 pub async fn of<E: Engine, Q, N, M>(
     ports: &Ports<'_, E, Q, N, M>,
-    entries: &[Entry],
+    matters: &[Matter],
     now: Timestamp,
 ) -> Result<Plan, Fault> {
-    let changes = || entries.iter().flat_map(|entry| &entry.changes);
-    let customers: BTreeSet<&str> = changes()
-        .map(|change| change.customer_id.as_str())
-        .collect();
+    let all = || matters.iter().flat_map(changes);
+    let customers: BTreeSet<&str> = all().map(|change| change.customer_id.as_str()).collect();
     let customers: Vec<&str> = customers.into_iter().collect();
     let addressees = ports.store.addressees(&customers).await?;
     let addressees: BTreeMap<&str, Addressee> = customers.into_iter().zip(addressees).collect();
-    let orders: BTreeSet<String> = changes()
+    let orders: BTreeSet<String> = all()
         .filter(|change| !settles(change))
         .map(|change| change.order_id.clone())
         .collect();
@@ -56,25 +72,26 @@ pub async fn of<E: Engine, Q, N, M>(
         answers: Vec::new(),
     };
     let mut names: BTreeSet<Name> = BTreeSet::new();
-    for entry in entries {
+    for matter in matters {
         let mut answer = Ok(());
-        for change in &entry.changes {
-            let name = Name::of(change);
+        for change in changes(matter) {
             // An entry may be in the stream twice.
-            if !names.insert(name.clone()) {
+            if !names.insert(Name::of(change)) {
                 continue;
             }
             let order = orders.get(&change.order_id).and_then(Option::as_ref);
             let addressee = addressees.get(change.customer_id.as_str());
-            match planned(ports, change, order, addressee, now) {
-                Ok((record, notice)) => {
-                    plan.planned.push(Planned {
-                        name,
-                        channel: record.channel,
-                        notice,
-                    });
-                    plan.records.push(record);
-                }
+            match of_change(ports, change, order, addressee, now) {
+                Ok(planned) => plan.add(planned),
+                Err(fault) => answer = Err(fault),
+            }
+        }
+        if let Matter::Import(import_id) = matter
+            && names.insert(Name::of_import(import_id))
+        {
+            match of_import(ports, import_id, now).await {
+                Ok(Some(planned)) => plan.add(planned),
+                Ok(None) => {}
                 Err(fault) => answer = Err(fault),
             }
         }
@@ -83,12 +100,53 @@ pub async fn of<E: Engine, Q, N, M>(
     Ok(plan)
 }
 
+impl Plan {
+    fn add(&mut self, (record, notice): (NotificationRecord, Notice)) {
+        self.planned.push(Planned {
+            name: record.name(),
+            channel: record.channel,
+            notice,
+        });
+        self.records.push(record);
+    }
+}
+
+fn changes(matter: &Matter) -> &[Change] {
+    match matter {
+        Matter::Entry(entry) => &entry.changes,
+        Matter::Import(_) => &[],
+    }
+}
+
 /// Whether it says all of the order itself.
 fn settles(change: &Change) -> bool {
     matches!(change.outcome(), Outcome::Completed | Outcome::Failed(_))
 }
 
-fn planned<E, Q, N, M>(
+async fn of_import<E: Engine, Q, N, M>(
+    ports: &Ports<'_, E, Q, N, M>,
+    import_id: &str,
+    now: Timestamp,
+) -> Result<Option<(NotificationRecord, Notice)>, Fault> {
+    let found = ports.store.import(import_id).await?;
+    let import =
+        found.ok_or_else(|| Fault::Malformed(format!("there is no import {import_id}")))?;
+    // Whoever sent a single order sees what became of it.
+    if Source::of(&import.record.key) == Source::Order {
+        return Ok(None);
+    }
+    let told = import
+        .told()
+        .ok_or_else(|| Fault::Transient(format!("import {import_id} is not over")))?;
+    let told = Told::Import(told);
+    let channel = match ports.has_operator {
+        true => Channel::Email,
+        false => Channel::Log,
+    };
+    record(ports, told, channel, None, now).map(Some)
+}
+
+fn of_change<E, Q, N, M>(
     ports: &Ports<'_, E, Q, N, M>,
     change: &Change,
     order: Option<&OrderRecord>,
@@ -99,7 +157,7 @@ fn planned<E, Q, N, M>(
         let order_id = &change.order_id;
         order.ok_or_else(|| Fault::Corrupt(format!("order {order_id} is told of, and not there")))
     };
-    let (order_status, total) = match change.outcome() {
+    let (status, total) = match change.outcome() {
         Outcome::Completed => (Status::Completed, change.total),
         Outcome::Failed(_) => (Status::Failed, change.total),
         Outcome::Refunded => (of_order()?.status, of_order()?.total),
@@ -117,21 +175,29 @@ fn planned<E, Q, N, M>(
     }
     let kind = Name::of(&change).kind;
     let channel = addressee.map_or(Channel::Log, |addressee| addressee.channel_of(kind));
-    let facts = Facts {
-        change: &change,
-        status: order_status,
+    let customer = addressee.and_then(|addressee| addressee.contact.name.as_deref());
+    let told = Told::Order(OrderTold {
+        change,
+        status,
         total,
-        customer: addressee.and_then(|addressee| addressee.contact.name.as_deref()),
-    };
-    let notice = ports.notices.write(ports.language, &facts)?;
+    });
+    record(ports, told, channel, customer, now)
+}
+
+fn record<E, Q, N, M>(
+    ports: &Ports<'_, E, Q, N, M>,
+    told: Told,
+    channel: Channel,
+    customer: Option<&str>,
+    now: Timestamp,
+) -> Result<(NotificationRecord, Notice), Fault> {
+    let notice = ports.notices.told(ports.language, &told, customer)?;
     let new = New {
         channel: match ports.by_mail {
             true => channel,
             false => Channel::Log,
         },
-        change,
-        order_status,
-        total,
+        told,
         message: notice.subject.clone(),
     };
     Ok((NotificationRecord::new(new, now), notice))

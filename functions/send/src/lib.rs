@@ -16,7 +16,7 @@ use edge::Invocation;
 use edge::mail::MailMessage;
 use edge::messages::{self, Queue};
 use jiff::{SignedDuration, Timestamp};
-use notices::{Facts, Notices};
+use notices::Notices;
 use store::notifications::{Begun, Ended, NotificationRecord};
 use store::{Engine, Store};
 use tokio::time::Instant;
@@ -36,6 +36,8 @@ pub struct Ports<'a, E, Q, P> {
     pub pace: &'a Pace,
     pub notices: &'a Notices,
     pub language: &'a str,
+    /// The address of whoever runs the mill, if there is one.
+    pub operator: Option<&'a str>,
 }
 
 pub async fn handle<E: Engine, Q: Queue, P: Post>(
@@ -140,25 +142,30 @@ async fn posted<E: Engine, Q, P: Post>(
     record: &NotificationRecord,
 ) -> Result<End, Fault> {
     let name = record.name();
-    // As it is now: the customer may have said something since.
-    let addressee = ports.store.addressee(&record.change.customer_id).await?;
-    let Some(address) = addressee.contact.email.as_deref() else {
-        return Ok(End::Failed("the customer has no mail address".to_owned()));
+    let (address, customer) = match record.customer_id() {
+        Some(customer_id) => {
+            // As it is now: the customer may have said something since.
+            let addressee = ports.store.addressee(customer_id).await?;
+            let Some(address) = addressee.contact.email.clone() else {
+                return Ok(End::Failed("the customer has no mail address".to_owned()));
+            };
+            if addressee.channel_of(name.kind) != Channel::Email {
+                let why = "the customer does not want to be told of this by mail";
+                return Ok(End::Suppressed(why.to_owned()));
+            }
+            (address, addressee.contact.name)
+        }
+        None => match ports.operator {
+            Some(address) => (address.to_owned(), None),
+            None => return Ok(End::Failed("there is no OperatorMail".to_owned())),
+        },
     };
-    if addressee.channel_of(name.kind) != Channel::Email {
-        let why = "the customer does not want to be told of this by mail";
-        return Ok(End::Suppressed(why.to_owned()));
-    }
-    let facts = Facts {
-        change: &record.change,
-        status: record.order_status,
-        total: record.total,
-        customer: addressee.contact.name.as_deref(),
-    };
+    let notices = ports.notices;
+    let notice = notices.told(ports.language, &record.told, customer.as_deref())?;
     let letter = Letter {
-        address,
+        address: &address,
         notification_id: &name.id(),
-        notice: &ports.notices.write(ports.language, &facts)?,
+        notice: &notice,
     };
     Ok(match ports.post.mail(&letter).await? {
         Posted::Accepted { message_id } => End::Sent(message_id),

@@ -8,6 +8,7 @@ async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let sender = settings::optional("MAIL_SENDER");
     let reply_to = settings::optional("MAIL_REPLY_TO");
+    let operator = settings::optional("OPERATOR_MAIL");
     let ports = Ports {
         store: &process.store(&[Table::Notifications, Table::Customers])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
@@ -15,6 +16,7 @@ async fn main() -> Result<(), Error> {
         pace: &Pace::of_rate(settings::parsed("MAIL_RATE")?),
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,
+        operator: Some(operator.as_str()).filter(|address| !address.is_empty()),
     };
     process
         .serve(async |event, at| send::handle(&ports, event, at).await)

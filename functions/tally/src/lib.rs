@@ -46,7 +46,7 @@ pub async fn handle<E: Engine, Q: Queue, N: Entries>(
 ) -> Result<SqsBatchResponse, Fault> {
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = match event {
-        Event::Journal(event) => stream(ports, &event.records, invocation).await?,
+        Event::Stream(event) => stream(ports, &event.records, invocation).await?,
         Event::Entries(event) => queue(ports, &event, invocation).await?,
     };
     Ok(response)

@@ -119,6 +119,9 @@ pub struct Local {
     /// Mail what customers are told, from this address. The emulator sends nothing, and shows it at /_ministack/ses/messages.
     #[arg(long, value_name = "ADDRESS")]
     pub mail_sender: Option<String>,
+    /// Tell this address of each import that is over, where there is a sender.
+    #[arg(long, value_name = "ADDRESS")]
+    pub operator_mail: Option<String>,
 }
 
 const GATEWAY: &str = "\

@@ -1,15 +1,19 @@
-//! What customers are told of, and how each telling is known: by its order, its kind, and what tells it from others of its
-//! kind. So whatever the journal says twice is told once.
+//! What customers are told of, and whoever runs the mill, and how each telling is known: by its order or its import, its kind,
+//! and what tells it from others of its kind. So whatever is said twice is told once.
 
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{self, Change, Outcome};
 use crate::order::check_key;
+use crate::progress::{ImportStatus, Progress};
+use crate::status::Status;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,10 +25,22 @@ pub enum Kind {
     Shipping,
     Delivery,
     Cancellation,
+    /// An import is over: for whoever runs the mill.
+    Import,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 7] = [
+        Kind::Confirmation,
+        Kind::Failed,
+        Kind::Refund,
+        Kind::Shipping,
+        Kind::Delivery,
+        Kind::Cancellation,
+        Kind::Import,
+    ];
+
+    pub const FOR_CUSTOMERS: [Kind; 6] = [
         Kind::Confirmation,
         Kind::Failed,
         Kind::Refund,
@@ -41,6 +57,7 @@ impl Kind {
             Kind::Shipping => "shipping",
             Kind::Delivery => "delivery",
             Kind::Cancellation => "cancellation",
+            Kind::Import => "import",
         }
     }
 }
@@ -57,7 +74,7 @@ impl FromStr for Kind {
     fn from_str(name: &str) -> Result<Kind, &'static str> {
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
         kind.ok_or(
-            "a notification is confirmation, failed, refund, shipping, delivery or cancellation",
+            "a notification is confirmation, failed, refund, shipping, delivery, cancellation or import",
         )
     }
 }
@@ -109,9 +126,52 @@ impl FromStr for Standing {
     }
 }
 
+/// What is told, as it was when that was put on record: so the text can be written again at any time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    Order(OrderTold),
+    Import(ImportTold),
+}
+
+impl Told {
+    pub fn name(&self) -> Name {
+        match self {
+            Told::Order(order) => Name::of(&order.change),
+            Told::Import(import) => Name::of_import(&import.import_id),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderTold {
+    /// As the journal tells it; with the order's lines where it names none, for they are part of the text.
+    pub change: Change,
+    /// What the order was.
+    pub status: Status,
+    /// What the order costs, whatever the change is about.
+    pub total: Decimal,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportTold {
+    pub import_id: String,
+    pub file: String,
+    /// `COMPLETED` or `FAILED`.
+    pub status: ImportStatus,
+    /// Why the file could not be taken, or not to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Of one that failed, how far it was: some of its rows may be on their way still.
+    pub progress: Progress,
+    pub created_at: Timestamp,
+    pub ended_at: Timestamp,
+}
+
 /// What names a notification, wherever it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name {
+    /// The order that it tells of; where its kind is `Import`, the import.
     pub order_id: String,
     pub kind: Kind,
     /// What tells it from others of its kind: an order has many refunds, and everything else once.
@@ -134,6 +194,14 @@ impl Name {
             order_id: change.order_id.clone(),
             kind,
             n,
+        }
+    }
+
+    pub fn of_import(import_id: &str) -> Name {
+        Name {
+            order_id: import_id.to_owned(),
+            kind: Kind::Import,
+            n: "1".to_owned(),
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::notification::Kind;
 
@@ -75,12 +76,29 @@ impl Preferences {
 #[serde(deny_unknown_fields)]
 struct Document {
     channel: Channel,
+    #[serde(deserialize_with = "for_customers")]
     notifications: BTreeMap<Kind, bool>,
+}
+
+/// Kinds by their names, and none of them that is not for customers.
+pub fn for_customers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Kind, bool>, D::Error> {
+    let kinds = BTreeMap::<Kind, bool>::deserialize(deserializer)?;
+    let strange = kinds
+        .keys()
+        .find(|kind| !Kind::FOR_CUSTOMERS.contains(kind));
+    match strange {
+        Some(kind) => Err(D::Error::custom(format!(
+            "customers are not told of `{kind}`"
+        ))),
+        None => Ok(kinds),
+    }
 }
 
 impl From<Preferences> for Document {
     fn from(preferences: Preferences) -> Document {
-        let notifications = Kind::ALL.map(|kind| (kind, preferences.wants(kind)));
+        let notifications = Kind::FOR_CUSTOMERS.map(|kind| (kind, preferences.wants(kind)));
         Document {
             channel: preferences.channel,
             notifications: notifications.into(),
@@ -118,7 +136,7 @@ mod tests {
         let json = serde_json::to_string(&some).expect("json");
         assert!(json.contains(r#""refund":false,"shipping":false,"delivery":true"#));
         assert_eq!(serde_json::from_str(&json).ok(), Some(some.clone()));
-        let wanted: Vec<Kind> = Kind::ALL
+        let wanted: Vec<Kind> = Kind::FOR_CUSTOMERS
             .into_iter()
             .filter(|kind| some.wants(*kind))
             .collect();
@@ -155,6 +173,7 @@ mod tests {
             r#"{"notifications":{}}"#,
             r#"{"channel":"sms","notifications":{}}"#,
             r#"{"channel":"email","notifications":{"advertising":false}}"#,
+            r#"{"channel":"email","notifications":{"import":false}}"#,
             r#"{"channel":"email","notifications":{"failed":"no"}}"#,
             r#"{"channel":"email","notifications":{},"frequency":"daily"}"#,
         ] {

@@ -1,4 +1,4 @@
-//! The journal's stream, and the queues whose messages name entries of the journal: what could not be worked off as it came
+//! The journal's stream, and that of the imports, and the queues whose messages name entries of the journal: what could not be worked off as it came
 //! from the stream.
 
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::outbox::{Outgoing, SqsOutbox};
 /// Between an entry's date and its arrival in the stream.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// What comes to whoever reads the journal's stream: told apart by where it says it is from.
+/// What comes to whoever reads a stream: told apart by where it says it is from.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum Event {
-    /// Records of the journal's stream.
-    Journal(dynamodb::Event),
-    /// Messages that name entries.
+    /// Records of a stream.
+    Stream(dynamodb::Event),
+    /// Messages that name what could not be worked off.
     Entries(sqs::SqsEvent),
 }
 
@@ -31,7 +31,7 @@ impl TryFrom<Value> for Event {
 
     fn try_from(event: Value) -> Result<Event, serde_json::Error> {
         match event["Records"][0]["eventSource"].as_str() {
-            Some("aws:dynamodb") => serde_json::from_value(event).map(Event::Journal),
+            Some("aws:dynamodb") => serde_json::from_value(event).map(Event::Stream),
             _ => serde_json::from_value(event).map(Event::Entries),
         }
     }
@@ -88,14 +88,18 @@ impl Named {
     }
 }
 
+/// Whether what is dated so may have been in the stream from then to then: it is dated by the invocation that wrote it.
+pub fn may_have_arrived(at: Timestamp, first: Timestamp, last: Timestamp) -> bool {
+    at >= first - MARGIN && at <= last + MARGIN
+}
+
 /// The entries of records that the stream gave up: each of them has to be sent by its name.
 pub async fn given_up<E: Engine>(
     store: &Store<E>,
     first: Timestamp,
     last: Timestamp,
 ) -> Result<Vec<EntryName>, Fault> {
-    // Entries are dated by the invocation that wrote them.
-    let wanted = |at| at >= first - MARGIN && at <= last + MARGIN;
+    let wanted = |at| may_have_arrived(at, first, last);
     let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
     let days = day(first).saturating_sub(1.day()).series(1.day());
     let end = day(last).saturating_add(1.day());

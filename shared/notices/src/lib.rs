@@ -1,11 +1,13 @@
-//! What customers read: texts from files, one folder for each language, filled in with what there is to tell.
+//! What customers read, and whoever runs the mill: texts from files, one folder for each language, filled in with what there is to tell.
 //!
 //! Knows no channel and no address. The same notification always reads the same.
 
 use domain::journal::Change;
 use domain::money::whole;
-use domain::notification::{Kind, Name};
+use domain::notification::{ImportTold, Kind, Name, OrderTold, Told};
+use domain::progress::ImportStatus;
 use domain::{Fault, Reason, Status};
+use jiff::Timestamp;
 use minijinja::{Environment, UndefinedBehavior};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -22,7 +24,7 @@ macro_rules! folder {
     };
 }
 
-const FILES: [(&str, &str); 21] = folder!["en":
+const FILES: [(&str, &str); 24] = folder!["en":
     "layout.txt", "layout.html", "reason.txt",
     "confirmation.subject", "confirmation.txt", "confirmation.html",
     "failed.subject", "failed.txt", "failed.html",
@@ -30,9 +32,10 @@ const FILES: [(&str, &str); 21] = folder!["en":
     "shipping.subject", "shipping.txt", "shipping.html",
     "delivery.subject", "delivery.txt", "delivery.html",
     "cancellation.subject", "cancellation.txt", "cancellation.html",
+    "import.subject", "import.txt", "import.html",
 ];
 
-/// What there is to tell.
+/// What there is to tell of an order.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     pub change: &'a Change,
@@ -44,6 +47,17 @@ pub struct Facts<'a> {
     pub customer: Option<&'a str>,
 }
 
+impl<'a> Facts<'a> {
+    pub fn of(order: &'a OrderTold, customer: Option<&'a str>) -> Facts<'a> {
+        Facts {
+            change: &order.change,
+            status: order.status,
+            total: order.total,
+            customer,
+        }
+    }
+}
+
 /// A notification as it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Notice {
@@ -53,7 +67,7 @@ pub struct Notice {
     pub html: String,
 }
 
-/// What templates see. Amounts are written out already, with the decimals of their currency.
+/// What templates see of an order. Amounts are written out already, with the decimals of their currency.
 #[derive(Serialize)]
 struct Page<'a> {
     title: &'a str,
@@ -79,6 +93,26 @@ struct Line<'a> {
     sku: &'a str,
     quantity: u32,
     price: String,
+}
+
+/// What templates see of an import.
+#[derive(Serialize)]
+struct ImportPage<'a> {
+    title: &'a str,
+    customer: Option<&'a str>,
+    import_id: &'a str,
+    file: &'a str,
+    reason: Option<&'a str>,
+    is_completed: bool,
+    rows: u64,
+    completed: u64,
+    failed: u64,
+    rejected: u64,
+    duplicates: u64,
+    continued: u64,
+    began: String,
+    ended: String,
+    reference: String,
 }
 
 /// All texts, read once.
@@ -135,8 +169,57 @@ impl Notices {
         };
         let subject = self.filled(language, name.kind, "subject", &page)?;
         page.title = &subject;
-        let text = self.filled(language, name.kind, "txt", &page)?;
-        let html = self.filled(language, name.kind, "html", &page)?;
+        self.notice(language, name.kind, &page, subject.clone())
+    }
+
+    /// What a record tells, to a customer of this name.
+    pub fn told(
+        &self,
+        language: &str,
+        told: &Told,
+        customer: Option<&str>,
+    ) -> Result<Notice, Fault> {
+        match told {
+            Told::Order(order) => self.write(language, &Facts::of(order, customer)),
+            Told::Import(import) => self.write_import(language, import),
+        }
+    }
+
+    fn write_import(&self, language: &str, import: &ImportTold) -> Result<Notice, Fault> {
+        let name = Name::of_import(&import.import_id);
+        let progress = import.progress;
+        let second = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let mut page = ImportPage {
+            title: "",
+            customer: None,
+            import_id: &import.import_id,
+            file: import.file.strip_prefix("imports/").unwrap_or(&import.file),
+            reason: import.reason.as_deref(),
+            is_completed: import.status == ImportStatus::Completed,
+            rows: progress.rows,
+            completed: progress.completed,
+            failed: progress.failed,
+            rejected: progress.rejected,
+            duplicates: progress.duplicates,
+            continued: progress.continued,
+            began: second(import.created_at),
+            ended: second(import.ended_at),
+            reference: name.id(),
+        };
+        let subject = self.filled(language, name.kind, "subject", &page)?;
+        page.title = &subject;
+        self.notice(language, name.kind, &page, subject.clone())
+    }
+
+    fn notice(
+        &self,
+        language: &str,
+        kind: Kind,
+        page: &impl Serialize,
+        subject: String,
+    ) -> Result<Notice, Fault> {
+        let text = self.filled(language, kind, "txt", page)?;
+        let html = self.filled(language, kind, "html", page)?;
         Ok(Notice {
             text: text + "\n",
             html: html + "\n",
@@ -149,7 +232,7 @@ impl Notices {
         language: &str,
         kind: Kind,
         part: &str,
-        page: &Page<'_>,
+        page: &impl Serialize,
     ) -> Result<String, Fault> {
         let short = language.split(['-', '_']).next().unwrap_or_default();
         let found = [language, short, FIRST].into_iter().find_map(|language| {

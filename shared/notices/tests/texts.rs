@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use domain::journal::{Change, Deed, Kind};
+use domain::notification::{ImportTold, Told};
+use domain::progress::{ImportStatus, Progress};
 use domain::{Reason, Status};
 use notices::{Facts, Notice, Notices};
 use rust_decimal::Decimal;
@@ -124,6 +126,53 @@ fn what_has_no_price_is_not_told_to_cost_nothing() {
     check("failed-unpriced", &notice);
     assert!(!notice.text.contains("0.00") && !notice.html.contains("0.00"));
     assert!(notice.text.contains("  2 x DESK\n"), "{}", notice.text);
+}
+
+#[test]
+fn what_whoever_runs_the_mill_reads() {
+    let at = |text: &str| text.parse().expect("an instant");
+    let completed = ImportTold {
+        import_id: "im_8c1f3e0a7b2d4c69".to_owned(),
+        file: "imports/2026/march/orders-of-the-week.csv".to_owned(),
+        status: ImportStatus::Completed,
+        reason: None,
+        progress: Progress {
+            rows: 12_000,
+            rejected: 17,
+            continued: 400,
+            duplicates: 3,
+            completed: 10_880,
+            failed: 700,
+        },
+        created_at: at("2026-03-01T11:58:03.123Z"),
+        ended_at: at("2026-03-01T12:00:00Z"),
+    };
+    let notices = Notices::new().expect("texts");
+    let check = |name: &str, import: &ImportTold| {
+        let told = Told::Import(import.clone());
+        let notice = notices.told("en", &told, None).expect("a notice");
+        assert!(notice.text.contains(&told.name().id()), "{}", notice.text);
+        check(name, &notice);
+    };
+    check("import", &completed);
+    let nothing_wrong = Progress {
+        rows: 12,
+        completed: 12,
+        ..Progress::default()
+    };
+    let plain = ImportTold {
+        progress: nothing_wrong,
+        ..completed.clone()
+    };
+    check("import-without-rejects", &plain);
+    let failed = ImportTold {
+        status: ImportStatus::Failed,
+        reason: Some(
+            "there is no column for <quantity> (2 rows before that were taken)".to_owned(),
+        ),
+        ..completed
+    };
+    check("import-failed", &failed);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Imports: which object, how far it was read, and how it ended. What became of the orders is counted from the journal.
 
+use domain::notification::ImportTold;
 use domain::order::TotalPolicy;
 use domain::progress::{ImportStatus, Progress, Stage};
 use domain::{Currency, Fault};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Engine;
 use crate::item::{item, record};
 use crate::lists::imports::Source;
-use crate::ops::{Change, Condition, Key, Value, Write, number, text};
+use crate::ops::{Change, Condition, Item, Key, Value, Write, number, text};
 use crate::retry::Store;
 use crate::schema::{BY_CREATED, Table};
 use crate::tallies::Books;
@@ -117,6 +118,25 @@ impl Import {
             self.status(),
             ImportStatus::Completed | ImportStatus::Failed
         )
+    }
+
+    /// What there is to tell of it; nothing before its end is on record.
+    pub fn told(&self) -> Option<ImportTold> {
+        let (record, status) = (&self.record, self.status());
+        let ended_at = match status {
+            ImportStatus::Completed => record.completed_at?,
+            ImportStatus::Failed => record.read_at?,
+            ImportStatus::Reading | ImportStatus::Processing => return None,
+        };
+        Some(ImportTold {
+            import_id: record.import_id.clone(),
+            file: record.key.clone(),
+            status,
+            reason: record.reason.clone(),
+            progress: self.progress,
+            created_at: record.created_at,
+            ended_at,
+        })
     }
 }
 
@@ -300,9 +320,37 @@ impl<E: Engine> Store<E> {
         Ok(Some(Import { record, progress }))
     }
 
+    /// The imports whose end the caller wants.
+    pub async fn imports_ended(
+        &self,
+        wanted: impl Fn(Timestamp) -> bool,
+    ) -> Result<Vec<String>, Fault> {
+        let mut found = Vec::new();
+        self.each_import(|import| {
+            let ended = import.completed_at.or(import.read_at);
+            if import.running.is_none() && ended.is_some_and(&wanted) {
+                found.push(import.import_id);
+            }
+        })
+        .await?;
+        Ok(found)
+    }
+
     pub async fn each_import(&self, mut each: impl FnMut(ImportRecord)) -> Result<(), Fault> {
         self.scan_all(Table::Imports, |item| record(item).map(&mut each))
             .await
+    }
+}
+
+/// Which import this item of the table stands for, if it is one that is over. Nothing else is said of it after that.
+pub fn id_of_ended(item: &Item) -> Option<&str> {
+    match (
+        item.get("import_id"),
+        item.get("stage"),
+        item.get("running"),
+    ) {
+        (Some(Value::S(import_id)), Some(_), None) => Some(import_id),
+        _ => None,
     }
 }
 

@@ -1,17 +1,15 @@
 //! Notifications as they are kept: each is put on record once, and what becomes of it changes that record.
 //!
-//! A record holds the change of the journal that it tells of, so that its text can be written again at any time. It does not
-//! hold the address: that is the customer's, and may be mended before the next attempt.
+//! A record holds what it tells, so that its text can be written again at any time. It does not hold the address: that is the
+//! customer's, or the stack's, and may be mended before the next attempt.
 
-use domain::journal::Change as Told;
+use domain::Fault;
 use domain::limits::REASON_BYTES;
-use domain::notification::{Name, Standing};
+use domain::notification::{Name, OrderTold, Standing, Told};
 use domain::preferences::Channel;
-use domain::{Fault, Status};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
@@ -24,18 +22,14 @@ use crate::schema::Table;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotificationRecord {
+    /// The order that it tells of, or the import.
     pub order_id: String,
-    /// Its place among the notifications of the order: kind, and what tells it from others of that kind.
+    /// Its place among the notifications of that: kind, and what tells it from others of that kind.
     pub part: String,
     pub channel: Channel,
     pub status: Standing,
-    /// As the journal tells it; with the order's lines where it names none, for they are part of the text.
     #[serde(with = "as_text")]
-    pub change: Told,
-    /// What the order was when this was put on record.
-    pub order_status: Status,
-    /// What the order costs, whatever the change is about.
-    pub total: Decimal,
+    pub told: Told,
     /// Its text in one line.
     pub message: String,
     /// How often it was sent, or was about to be.
@@ -64,16 +58,14 @@ pub struct NotificationRecord {
 /// What stands in a new record.
 pub struct New {
     pub channel: Channel,
-    pub change: Told,
-    pub order_status: Status,
-    pub total: Decimal,
+    pub told: Told,
     pub message: String,
 }
 
 impl NotificationRecord {
     /// One for the log is sent with this record.
     pub fn new(new: New, now: Timestamp) -> NotificationRecord {
-        let name = Name::of(&new.change);
+        let name = new.told.name();
         let logged = new.channel == Channel::Log;
         NotificationRecord {
             part: name.part(),
@@ -83,9 +75,7 @@ impl NotificationRecord {
                 true => Standing::Sent,
                 false => Standing::Pending,
             },
-            change: new.change,
-            order_status: new.order_status,
-            total: new.total,
+            told: new.told,
             message: new.message,
             attempts: u32::from(logged),
             lease_until_ms: 0,
@@ -100,7 +90,19 @@ impl NotificationRecord {
     }
 
     pub fn name(&self) -> Name {
-        Name::of(&self.change)
+        self.told.name()
+    }
+
+    /// The order's part, where it tells of one.
+    pub fn order(&self) -> Option<&OrderTold> {
+        match &self.told {
+            Told::Order(order) => Some(order),
+            Told::Import(_) => None,
+        }
+    }
+
+    pub fn customer_id(&self) -> Option<&str> {
+        Some(&self.order()?.change.customer_id)
     }
 }
 
@@ -355,8 +357,8 @@ mod as_text {
 
     use super::Told;
 
-    pub fn serialize<S: Serializer>(change: &Told, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = serde_json::to_string(change).map_err(ser::Error::custom)?;
+    pub fn serialize<S: Serializer>(told: &Told, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(told).map_err(ser::Error::custom)?;
         serializer.serialize_str(&text)
     }
 

@@ -12,7 +12,7 @@ use store::{Engine, Store};
 use super::{none_lost, small_pages, sometime, turned};
 use crate::support::now;
 
-fn record(id: &str, key: &str, created_at: Timestamp) -> ImportRecord {
+pub fn record(id: &str, key: &str, created_at: Timestamp) -> ImportRecord {
     ImportRecord {
         import_id: id.to_owned(),
         bucket: "b".to_owned(),

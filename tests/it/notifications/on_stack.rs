@@ -139,7 +139,10 @@ async fn mailbox(stack: &Stack, told: &Told) -> BTreeMap<String, u32> {
         let html = mail["BodyHtml"].as_str().unwrap_or_default();
         assert!(html.contains("<html") && html.contains(id), "{mail}");
         assert_eq!(mail["Source"], SENDER);
-        let customer = record.change.customer_id.trim_start_matches("C-");
+        let customer = record
+            .customer_id()
+            .expect("a customer")
+            .trim_start_matches("C-");
         assert_eq!(mail["To"][0], format!("c{customer}@customers.example"));
         *found.entry(id.to_owned()).or_default() += 1;
     }

@@ -12,10 +12,11 @@ use aws_lambda_events::sqs::SqsEvent;
 use domain::journal::Entry;
 use domain::{Contact, Fault};
 use edge::Invocation;
-use edge::entries::{Entries, EntryName, Event};
+use edge::entries::Event;
 use edge::mail::{MailMessage, Mails};
 use jiff::Timestamp;
 use notices::Notices;
+use notify::{Subject, Subjects};
 use send::{Letter, Pace, Post, Posted};
 use store::memory::MemoryEngine;
 use store::notifications::NotificationRecord;
@@ -27,10 +28,12 @@ use crate::support::failed::message;
 use crate::support::memory::MemoryInbox;
 use crate::support::now;
 
+pub const OPERATOR: &str = "mill@shop.example";
+
 /// Messages on their way.
 #[derive(Default)]
 pub struct Outbox {
-    pub entries: Mutex<Vec<EntryName>>,
+    pub subjects: Mutex<Vec<Subject>>,
     pub mails: Mutex<Vec<MailMessage>>,
     /// The queue takes nothing.
     pub away: bool,
@@ -56,21 +59,21 @@ impl Outbox {
         event
     }
 
-    pub fn entries_event(&self) -> SqsEvent {
-        let entries = std::mem::take(&mut *self.entries.lock().expect("a lock"));
+    pub fn subjects_event(&self) -> SqsEvent {
+        let subjects = std::mem::take(&mut *self.subjects.lock().expect("a lock"));
         let mut event = SqsEvent::default();
-        for (at, entry) in entries.iter().enumerate() {
-            let body = entry.body().expect("json");
+        for (at, subject) in subjects.iter().enumerate() {
+            let body = subject.body().expect("json");
             event.records.push(message(&at.to_string(), &body, []));
         }
         event
     }
 }
 
-impl Entries for Outbox {
-    async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
+impl Subjects for Outbox {
+    async fn send(&self, subjects: Vec<Subject>) -> Result<(), Fault> {
         self.taken().await?;
-        self.entries.lock().expect("a lock").extend(entries);
+        self.subjects.lock().expect("a lock").extend(subjects);
         Ok(())
     }
 }
@@ -152,6 +155,11 @@ pub fn at(now: Timestamp) -> Invocation {
 
 /// The whole journal, as its stream brings it.
 pub fn stream(engine: &MemoryEngine) -> Event {
+    stream_of(engine.items(Table::Journal))
+}
+
+/// These items, as a stream brings them.
+pub fn stream_of(items: Vec<Item>) -> Event {
     let record = |item: Item| {
         let mut record = EventRecord::default();
         record.event_name = "INSERT".to_owned();
@@ -159,12 +167,8 @@ pub fn stream(engine: &MemoryEngine) -> Event {
         record
     };
     let mut event = dynamodb::Event::default();
-    event.records = engine
-        .items(Table::Journal)
-        .into_iter()
-        .map(record)
-        .collect();
-    Event::Journal(event)
+    event.records = items.into_iter().map(record).collect();
+    Event::Stream(event)
 }
 
 /// One run of `notify`. What it put aside is returned.
@@ -178,11 +182,12 @@ pub async fn told<E: Engine>(
     let ports = notify::Ports {
         store,
         queue: &queue,
-        entries: outbox,
+        subjects: outbox,
         mails: outbox,
         notices: &notices,
         language: "en",
         by_mail: true,
+        has_operator: true,
     };
     let response = notify::handle(&ports, event, at(now())).await?;
     let buried = queue.buried.into_inner().expect("a lock");
@@ -205,6 +210,7 @@ pub async fn mailed<E: Engine>(
         pace: &Pace::of_rate(1_000_000),
         notices: &notices,
         language: "en",
+        operator: Some(OPERATOR),
     };
     let response = send::handle(&ports, event, at(now)).await?;
     let buried = queue.buried.into_inner().expect("a lock");

@@ -160,7 +160,7 @@ fn given_up(event: &dynamodb::Event) -> String {
 /// Up to which record the cut was worked off, where anything is known of it.
 async fn deliver(world: &Rc<World>, shard: usize, cut: Range<usize>) -> Option<usize> {
     let event = world.stream.event(shard, cut.clone());
-    let run = |world, at| tally(world, Event::Journal(event.clone()), at);
+    let run = |world, at| tally(world, Event::Stream(event.clone()), at);
     let response = invoke(world, LIMIT, run).await.ok()?;
     let failed = response.batch_item_failures.iter();
     let first = failed.filter_map(|failure| failure.item_identifier.parse().ok());

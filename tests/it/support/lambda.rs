@@ -57,6 +57,7 @@ pub fn command(function: &str, port: u16) -> Command {
         ("MAIL_DEAD_QUEUE_URL", "http://127.0.0.1/mail-dead"),
         ("MAIL_SENDER", ""),
         ("MAIL_REPLY_TO", ""),
+        ("OPERATOR_MAIL", ""),
         ("MAIL_RATE", "10"),
         ("MAIL_LANGUAGE", "en"),
         ("BATCHES_MAPPING", "00000000-0000-4000-8000-000000000000"),

@@ -9,11 +9,11 @@ use jiff::civil::Date;
 
 #[derive(Subcommand)]
 pub enum Notifications {
-    /// What customers were told, the newest first.
+    /// What customers were told, and whoever runs the mill, the newest first.
     List(List),
-    /// All that is known of a notification, or of those of an order, with the text.
+    /// All that is known of a notification, or of those of an order or an import, with the text.
     Show {
-        /// A notification (nt_…), or an order.
+        /// A notification (nt_…), an order, or an import.
         id: String,
     },
     /// How many there are of each sort, counted one by one.
@@ -32,7 +32,7 @@ pub enum Notifications {
         #[arg(long)]
         force: bool,
     },
-    /// What a customer would read of an order.
+    /// What a customer would read of an order, or whoever runs the mill of an import.
     Preview(Preview),
     /// Send a mail of a made-up order, to see whether the mail service takes it.
     Test {
@@ -43,7 +43,7 @@ pub enum Notifications {
 
 #[derive(Args)]
 pub struct List {
-    /// Only these: confirmation, failed, refund, shipping, delivery, cancellation.
+    /// Only these: confirmation, failed, refund, shipping, delivery, cancellation, import.
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<Kind>,
     /// Only these: email, log.
@@ -68,8 +68,9 @@ pub struct List {
 
 #[derive(Args)]
 pub struct Preview {
-    pub order_id: String,
-    /// confirmation, failed, refund, shipping, delivery or cancellation.
+    /// An order; of the type import, an import that is over.
+    pub id: String,
+    /// confirmation, failed, refund, shipping, delivery, cancellation or import.
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Kind,
     /// In this language [default: the stack's]

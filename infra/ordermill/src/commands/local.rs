@@ -108,6 +108,7 @@ fn parameters(options: &Local) -> Vec<(&'static str, String)> {
         ("PaymentGateway", &options.payment_gateway),
         ("PaymentTimeLimit", &options.payment_time_limit),
         ("MailSender", &options.mail_sender),
+        ("OperatorMail", &options.operator_mail),
     ];
     let given = given
         .into_iter()

@@ -1,10 +1,13 @@
-//! Whether customers are told of everything that the journal says of their orders, once, and of nothing else.
+//! Whether customers are told of everything that the journal says of their orders, and whoever runs the mill of every import
+//! that is over, once, and nobody of anything else.
 
 use std::collections::HashMap;
 
 use domain::journal::Change;
-use domain::notification::{Name, Standing};
+use domain::notification::{ImportTold, Name, Standing, Told};
+use domain::progress::ImportStatus;
 use jiff::Timestamp;
+use store::lists::imports::Source;
 use store::notifications::NotificationRecord;
 
 use super::{Books, Check, PATIENCE};
@@ -17,10 +20,18 @@ pub fn check<'a>(
     now: Timestamp,
 ) -> Check {
     let mut check = Check::new("notifications");
-    let mut told: HashMap<Name, (&Change, Timestamp)> = HashMap::new();
+    let mut told: HashMap<Name, (Said, Timestamp)> = HashMap::new();
     for entry in &books.entries {
         let changes = entry.changes.iter();
-        told.extend(changes.map(|change| (Name::of(change), (change, entry.at))));
+        told.extend(changes.map(|change| (Name::of(change), (Said::Change(change), entry.at))));
+    }
+    for import in &books.imports {
+        // Whoever sent a single order sees what became of it.
+        let is_file = Source::of(&import.record.key) == Source::File;
+        if let Some(import) = import.told().filter(|_| is_file) {
+            let (name, at) = (Name::of_import(&import.import_id), import.ended_at);
+            told.insert(name, (Said::Import(import), at));
+        }
     }
     let (mut pending, mut failed) = (0_u64, 0_u64);
     for record in records {
@@ -32,8 +43,8 @@ pub fn check<'a>(
         );
         check.expect(
             told.remove(&name)
-                .is_some_and(|(change, _)| is_of(record, change)),
-            || format!("{id} tells of {}, and the journal does not", record.part),
+                .is_some_and(|(said, _)| is_of(&record.told, &said)),
+            || format!("{id} tells of {}, and nothing else does", record.part),
         );
         pending += u64::from(record.status == Standing::Pending);
         failed += u64::from(record.status == Standing::Failed);
@@ -56,11 +67,29 @@ pub fn check<'a>(
     check
 }
 
-/// The lines may be the order's, where the journal names none.
-fn is_of(record: &NotificationRecord, change: &Change) -> bool {
-    let record = &record.change;
-    record.customer_id == change.customer_id
-        && record.currency == change.currency
-        && record.total == change.total
-        && record.outcome() == change.outcome()
+/// What there is to tell.
+enum Said<'a> {
+    Change(&'a Change),
+    Import(ImportTold),
+}
+
+/// The lines may be the order's, where the journal names none. Of an import that failed, rows were on their way still.
+fn is_of(told: &Told, said: &Said<'_>) -> bool {
+    match (told, said) {
+        (Told::Order(order), Said::Change(change)) => {
+            let told = &order.change;
+            told.customer_id == change.customer_id
+                && told.currency == change.currency
+                && told.total == change.total
+                && told.outcome() == change.outcome()
+        }
+        (Told::Import(told), Said::Import(import)) => {
+            let mut told = told.clone();
+            if import.status == ImportStatus::Failed {
+                told.progress = import.progress;
+            }
+            told == *import
+        }
+        (Told::Order(_), Said::Import(_)) | (Told::Import(_), Said::Change(_)) => false,
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::notification::Kind;
-use domain::preferences::{Channel, Preferences as Wanted};
+use domain::preferences::{Channel, Preferences as Wanted, for_customers};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
@@ -16,7 +16,7 @@ pub struct Preferences {
     #[schema(schema_with = channel)]
     channel: Channel,
     /// Each kind by its name, and whether it is wanted. One that is not named is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "for_customers")]
     #[schema(schema_with = kinds, required = false)]
     notifications: BTreeMap<Kind, bool>,
 }
@@ -25,7 +25,9 @@ impl From<Wanted> for Preferences {
     fn from(wanted: Wanted) -> Preferences {
         Preferences {
             channel: wanted.channel,
-            notifications: Kind::ALL.map(|kind| (kind, wanted.wants(kind))).into(),
+            notifications: Kind::FOR_CUSTOMERS
+                .map(|kind| (kind, wanted.wants(kind)))
+                .into(),
         }
     }
 }
@@ -51,9 +53,11 @@ fn channel() -> RefOr<Schema> {
 
 fn kinds() -> RefOr<Schema> {
     let object = ObjectBuilder::new();
-    let object = Kind::ALL.into_iter().fold(object, |object, kind| {
-        object.property(kind.name(), bool::schema())
-    });
+    let object = Kind::FOR_CUSTOMERS
+        .into_iter()
+        .fold(object, |object, kind| {
+            object.property(kind.name(), bool::schema())
+        });
     let closed = AdditionalProperties::FreeForm(false);
     object.additional_properties(Some(closed)).into()
 }

@@ -42,7 +42,7 @@ impl NotificationFilter<'_> {
             && self.status.is_none_or(|status| record.status == status)
             && self
                 .customer_id
-                .is_none_or(|id| record.change.customer_id == id)
+                .is_none_or(|id| record.customer_id() == Some(id))
     }
 
     fn is_of_all(&self) -> bool {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use domain::Status;
 use domain::journal::{self, Change, Deed};
-use domain::notification::{Kind, Name};
+use domain::notification::{Kind, Name, OrderTold, Told};
 use domain::order::Line;
 use domain::{Currency, Reason, ids};
 use notices::{Facts, Notice, Notices};
@@ -19,16 +19,25 @@ use crate::cli::notifications::Preview;
 use crate::cloud::Stack;
 use crate::output;
 
-/// As the customer reads it.
+/// As it is read.
 pub async fn of(stack: &Stack, record: &NotificationRecord) -> Result<Notice> {
-    let customer = stack.store()?.addressee(&record.change.customer_id).await?;
-    let facts = Facts {
-        change: &record.change,
-        status: record.order_status,
-        total: record.total,
-        customer: customer.contact.name.as_deref(),
+    written(stack, None, &record.told).await
+}
+
+/// In this language, or the stack's.
+async fn written(stack: &Stack, language: Option<&str>, told: &Told) -> Result<Notice> {
+    let customer = match told {
+        Told::Order(order) => {
+            let addressee = stack.store()?.addressee(&order.change.customer_id).await?;
+            addressee.contact.name
+        }
+        Told::Import(_) => None,
     };
-    Ok(Notices::new()?.write(stack.output("MailLanguage")?, &facts)?)
+    let language = match language {
+        Some(language) => language,
+        None => stack.output("MailLanguage")?,
+    };
+    Ok(Notices::new()?.told(language, told, customer.as_deref())?)
 }
 
 /// For a terminal, line by line.
@@ -38,32 +47,37 @@ pub fn plain(text: &str) -> String {
 }
 
 pub async fn preview(global: &Global, stack: &Stack, options: &Preview) -> Result<bool> {
-    let (store, order_id) = (stack.store()?, options.order_id.as_str());
-    let Some(order) = store.order(order_id).await? else {
-        bail!("there is no order {}", output::plain(order_id));
+    let (store, id) = (stack.store()?, options.id.as_str());
+    let told = if options.kind == Kind::Import {
+        let import = store.import(id).await?;
+        let Some(import) = import else {
+            bail!("there is no import {}", output::plain(id));
+        };
+        let Some(told) = import.told() else {
+            bail!("import {} is not over", output::plain(id));
+        };
+        Told::Import(told)
+    } else {
+        let Some(order) = store.order(id).await? else {
+            bail!("there is no order {}", output::plain(id));
+        };
+        let sample = Sample {
+            kind: options.kind,
+            order_id: id,
+            customer_id: &order.customer_id,
+            currency: order.currency,
+            total: order.total,
+            lines: &order.lines,
+            failure: order.failure,
+        };
+        let (change, status) = sample.change();
+        Told::Order(OrderTold {
+            change,
+            status,
+            total: order.total,
+        })
     };
-    let sample = Sample {
-        kind: options.kind,
-        order_id,
-        customer_id: &order.customer_id,
-        currency: order.currency,
-        total: order.total,
-        lines: &order.lines,
-        failure: order.failure,
-    };
-    let (change, status) = sample.change();
-    let customer = store.addressee(&order.customer_id).await?;
-    let facts = Facts {
-        change: &change,
-        status,
-        total: order.total,
-        customer: customer.contact.name.as_deref(),
-    };
-    let language = match &options.language {
-        Some(language) => language,
-        None => stack.output("MailLanguage")?,
-    };
-    let notice = Notices::new()?.write(language, &facts)?;
+    let notice = written(stack, options.language.as_deref(), &told).await?;
     if let Some(path) = &options.html {
         std::fs::write(path, &notice.html)
             .with_context(|| format!("writing {}", path.display()))?;
@@ -144,7 +158,7 @@ impl Sample<'_> {
             reason: None,
         };
         let (status, failure, deed) = match self.kind {
-            Kind::Confirmation | Kind::Refund => (Status::Completed, None, None),
+            Kind::Confirmation | Kind::Refund | Kind::Import => (Status::Completed, None, None),
             Kind::Failed => {
                 let reason = self.failure.unwrap_or(Reason::OutOfStock);
                 (Status::Failed, Some(reason), None)

@@ -1,4 +1,4 @@
-//! `notifications`: what customers were told, and what they would be.
+//! `notifications`: what customers were told, and whoever runs the mill, and what they would be.
 
 mod letters;
 
@@ -95,9 +95,12 @@ async fn show(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let rows = [
         ("notification", record.name().id()),
-        ("order", record.order_id.clone()),
+        ("about", record.order_id.clone()),
         ("type", record.name().kind.to_string()),
-        ("customer", record.change.customer_id.clone()),
+        (
+            "customer",
+            record.customer_id().unwrap_or_default().to_owned(),
+        ),
         ("channel", record.channel.to_string()),
         ("status", record.status.to_string()),
         ("failure", text(&record.failure)),
@@ -198,7 +201,7 @@ fn table(records: &[NotificationRecord]) -> comfy_table::Table {
     });
     let header = [
         "notification",
-        "order",
+        "about",
         "type",
         "channel",
         "status",
@@ -215,10 +218,10 @@ struct Document<'a> {
     order_reference: &'a str,
     notification_type: Kind,
     channel: Channel,
-    customer_id: &'a str,
-    order_status: Status,
-    total_amount: Decimal,
-    currency: Currency,
+    customer_id: Option<&'a str>,
+    order_status: Option<Status>,
+    total_amount: Option<Decimal>,
+    currency: Option<Currency>,
     message: &'a str,
     status: Standing,
     attempts: u32,
@@ -231,16 +234,16 @@ struct Document<'a> {
 
 impl Document<'_> {
     fn of(record: &NotificationRecord) -> Document<'_> {
-        let name = record.name();
+        let (name, order) = (record.name(), record.order());
         Document {
             id: name.id(),
             order_reference: &record.order_id,
             notification_type: name.kind,
             channel: record.channel,
-            customer_id: &record.change.customer_id,
-            order_status: record.order_status,
-            total_amount: record.total,
-            currency: record.change.currency,
+            customer_id: record.customer_id(),
+            order_status: order.map(|order| order.status),
+            total_amount: order.map(|order| order.total),
+            currency: order.map(|order| order.change.currency),
             message: &record.message,
             status: record.status,
             attempts: record.attempts,
