@@ -7,6 +7,7 @@
 mod plan;
 mod ports;
 
+use std::slice;
 use std::time::Duration;
 
 use aws_lambda_events::dynamodb::EventRecord;
@@ -161,9 +162,32 @@ async fn tell<E: Engine, Q, N, M: Mails>(
     invocation: Invocation,
 ) -> Vec<Result<(), Fault>> {
     let time = invocation.remaining.saturating_sub(TO_HAND_OVER);
-    let told = tokio::time::timeout(time, tell_all(ports, matters, invocation)).await;
-    let told = told.unwrap_or_else(|_| Err(Fault::Transient("time ran out".to_owned())));
-    told.unwrap_or_else(|fault| vec![Err(fault); matters.len()])
+    let told = tokio::time::timeout(time, tell_together(ports, matters, invocation)).await;
+    told.unwrap_or_else(|_| {
+        let late = Fault::Transient("time ran out".to_owned());
+        vec![Err(late); matters.len()]
+    })
+}
+
+/// All at once; and each by itself where something one of them names is beyond repair, which is not the fault of the others.
+async fn tell_together<E: Engine, Q, N, M: Mails>(
+    ports: &Ports<'_, E, Q, N, M>,
+    matters: &[Matter],
+    invocation: Invocation,
+) -> Vec<Result<(), Fault>> {
+    let fault = match tell_all(ports, matters, invocation).await {
+        Ok(answers) => return answers,
+        Err(fault) => fault,
+    };
+    if matches!(fault, Fault::Transient(_)) || matters.len() == 1 {
+        return vec![Err(fault); matters.len()];
+    }
+    let mut answers = Vec::new();
+    for matter in matters {
+        let told = tell_all(ports, slice::from_ref(matter), invocation).await;
+        answers.extend(told.unwrap_or_else(|fault| vec![Err(fault)]));
+    }
+    answers
 }
 
 async fn tell_all<E: Engine, Q, N, M: Mails>(
@@ -173,29 +197,40 @@ async fn tell_all<E: Engine, Q, N, M: Mails>(
 ) -> Result<Vec<Result<(), Fault>>, Fault> {
     let plan = plan::of(ports, matters, invocation.now).await?;
     let new = ports.store.put_notifications(&plan.records).await?;
-    let mut mails: Vec<Name> = Vec::new();
-    let mut known: Vec<Name> = Vec::new();
-    for (planned, new) in plan.planned.iter().zip(new) {
-        match (new, planned.channel) {
-            (true, Channel::Log) => log(planned),
-            (true, Channel::Email) => mails.push(planned.name.clone()),
-            (false, _) => known.push(planned.name.clone()),
+    let (new, known): (Vec<_>, Vec<_>) = plan.planned.iter().zip(new).partition(|(_, new)| *new);
+    let names: Vec<Name> = known
+        .iter()
+        .map(|(planned, _)| planned.name.clone())
+        .collect();
+    let found = ports.store.notifications(&names).await?;
+    let mut mails: Vec<&Name> = Vec::new();
+    for (planned, _) in new {
+        match planned.channel {
+            Channel::Log => log(planned),
+            Channel::Email => mails.push(&planned.name),
         }
     }
-    // Whoever put these on record may have died before they were sent on. A read that is behind finds nothing yet.
-    let found = ports.store.notifications(&known).await?;
-    let unsent = known.into_iter().zip(found).filter(|(_, found)| {
+    // Whoever put these on record, which may have been this run whose answer was lost, may have come no further than that.
+    // A read that is behind finds nothing yet.
+    for ((planned, _), found) in known.into_iter().zip(found) {
         let standing = found.as_ref().map(|found| found.status);
-        standing.is_none_or(|standing| standing == Standing::Pending)
-    });
-    mails.extend(unsent.map(|(name, _)| name));
+        let channel = found.map_or(planned.channel, |found| found.channel);
+        match channel {
+            Channel::Log => log(planned),
+            Channel::Email if standing.is_none_or(|standing| standing == Standing::Pending) => {
+                mails.push(&planned.name);
+            }
+            Channel::Email => {}
+        }
+    }
     if !mails.is_empty() {
-        let mails = mails.iter().map(MailMessage::of).collect();
+        let mails = mails.into_iter().map(MailMessage::of).collect();
         ports.mails.send(mails).await?;
     }
     Ok(plan.answers)
 }
 
+/// Once or more: its id tells.
 fn log(planned: &Planned) {
     let (name, notice) = (&planned.name, &planned.notice);
     let id = name.order_id.as_str();

@@ -53,6 +53,8 @@ pub struct NotificationRecord {
     /// Who had it sent again, last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resent_at: Option<Timestamp>,
 }
 
 /// What stands in a new record.
@@ -86,6 +88,7 @@ impl NotificationRecord {
             failure: None,
             message_id: None,
             resent_by: None,
+            resent_at: None,
         }
     }
 
@@ -272,8 +275,8 @@ impl<E: Engine> Store<E> {
         Ok(())
     }
 
-    /// Opens one that failed or was suppressed, or any where that is forced, for another attempt. One that is pending anyhow
-    /// stays as it is. What goes to the log is there with that.
+    /// Opens one that failed or was suppressed, or any where that is forced, for another attempt. One that is pending stays as
+    /// it is: who asked before may have died before its message was sent, and one message more does no harm. What goes to the log is there with that.
     pub async fn resend_notification(
         &self,
         name: &Name,
@@ -287,7 +290,7 @@ impl<E: Engine> Store<E> {
                 return Ok(Resent::Unknown);
             };
             match found.status {
-                Standing::Pending | Standing::Sent if !force => {
+                Standing::Sent if !force => {
                     return Ok(Resent::Refused(Box::new(found)));
                 }
                 Standing::Pending => return Ok(Resent::Done(Box::new(found))),
@@ -295,6 +298,7 @@ impl<E: Engine> Store<E> {
             }
             let mut again = NotificationRecord {
                 resent_by: Some(requested_by.to_owned()),
+                resent_at: Some(now),
                 ..found.clone()
             };
             match found.channel {
@@ -308,6 +312,7 @@ impl<E: Engine> Store<E> {
                 Change::Set("status", value(&again.status)?),
                 Change::Set("attempts", number(again.attempts)),
                 Change::Set("resent_by", text(requested_by)),
+                Change::Set("resent_at", text(now.to_string())),
             ];
             let sent_at = again
                 .sent_at

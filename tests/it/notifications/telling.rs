@@ -8,8 +8,8 @@ use domain::preferences::{Channel, Preferences};
 use domain::refund::Wanted;
 use domain::{Fault, Status};
 use edge::entries::Event;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use ordermill::verify::{self, Books};
 use store::memory::{Faults, MemoryEngine};
 use store::notifications::NotificationRecord;
@@ -253,21 +253,36 @@ async fn verify_sees_what_is_not_told_and_what_is_told_of_nothing() {
         check.drift
     };
     let all: Vec<NotificationRecord> = records(&store).await.into_values().collect();
-    assert_eq!(drift(&all, Timestamp::MAX), Vec::<String>::new());
+    let late = now() + SignedDuration::from_hours(1);
+    assert_eq!(drift(&all, late), Vec::<String>::new());
 
     // One that is missing may be on its way, for a while.
     assert_eq!(drift(&all[1..], now()), Vec::<String>::new());
-    let missing = drift(&all[1..], Timestamp::MAX);
+    let missing = drift(&all[1..], late);
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert!(missing[0].contains("nobody is told of"), "{missing:?}");
     let mut of_nothing = all.clone();
     change(&mut of_nothing[0]).order_id = "O-9".to_owned();
-    assert!(drift(&of_nothing, Timestamp::MAX).len() > 1);
+    assert!(drift(&of_nothing, late).len() > 1);
     let mut wrong = all.clone();
     change(&mut wrong[0]).total += cents(1);
-    assert_eq!(drift(&wrong, Timestamp::MAX).len(), 1);
+    assert_eq!(drift(&wrong, late).len(), 1);
     let twice = [all.as_slice(), &all[..1]].concat();
-    assert_eq!(drift(&twice, Timestamp::MAX).len(), 1);
+    assert_eq!(drift(&twice, late).len(), 1);
+
+    // No message lives for so long.
+    let pending = |record: &&NotificationRecord| record.status == Standing::Pending;
+    let (month, pending) = (
+        SignedDuration::from_hours(30 * 24),
+        all.iter().filter(pending).count(),
+    );
+    let lost = drift(&all, now() + month);
+    assert!(pending > 0 && lost.len() == pending, "{lost:?}");
+    let mut again = all.clone();
+    for record in &mut again {
+        record.resent_at = Some(now() + month);
+    }
+    assert_eq!(drift(&again, now() + month), Vec::<String>::new());
 }
 
 #[tokio::test]

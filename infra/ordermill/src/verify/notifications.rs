@@ -6,11 +6,14 @@ use std::collections::HashMap;
 use domain::journal::Change;
 use domain::notification::{ImportTold, Name, Standing, Told};
 use domain::progress::ImportStatus;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::lists::imports::Source;
 use store::notifications::NotificationRecord;
 
 use super::{Books, Check, PATIENCE};
+
+/// The queue of mails, and what it puts aside, keep a message for so long.
+const KEPT: SignedDuration = SignedDuration::from_hours(28 * 24);
 
 /// What the journal said within the last minutes may be on its way still. A mail that waits for long is no drift: the mail
 /// service decides how fast it goes.
@@ -45,6 +48,12 @@ pub fn check<'a>(
             told.remove(&name)
                 .is_some_and(|(said, _)| is_of(&record.told, &said)),
             || format!("{id} tells of {}, and nothing else does", record.part),
+        );
+        let last = [record.tried_at, record.resent_at, Some(record.created_at)];
+        let last = last.into_iter().flatten().max().unwrap_or_default();
+        check.expect(
+            record.status != Standing::Pending || now.duration_since(last) < KEPT,
+            || format!("{id} is pending since {last}: its message is lost, have it sent again"),
         );
         pending += u64::from(record.status == Standing::Pending);
         failed += u64::from(record.status == Standing::Failed);
