@@ -193,41 +193,50 @@ impl<E: Engine> Store<E> {
     }
 
     /// Counts an attempt to send one, before it is made: who dies after the mail went out leaves an attempt that tells so.
+    /// What is known of it may be behind: then it is the record as it stands that decides.
     pub async fn begin_sending(
         &self,
-        name: &Name,
+        known: &NotificationRecord,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Begun, Fault> {
-        let Some(found) = self.notification(name).await? else {
-            return Ok(Begun::Unknown);
-        };
-        if found.status != Standing::Pending {
-            return Ok(Begun::Over(Box::new(found)));
+        let (name, mut found, mut wait) = (known.name(), known.clone(), self.wait());
+        loop {
+            let begun = NotificationRecord {
+                attempts: found.attempts.saturating_add(1),
+                lease_until_ms: milliseconds(until),
+                tried_at: Some(now),
+                ..found.clone()
+            };
+            let update = Write::Update {
+                key: key(&name),
+                changes: vec![
+                    Change::Set("attempts", number(begun.attempts)),
+                    Change::Set("lease_until_ms", number(begun.lease_until_ms)),
+                    Change::Set("tried_at", text(now.to_string())),
+                ],
+                condition: Condition::All(vec![
+                    Condition::Is("status", value(&Standing::Pending)?),
+                    Condition::Is("attempts", number(found.attempts)),
+                    Condition::Below("lease_until_ms", milliseconds(now)),
+                ]),
+            };
+            let Err(stands) = self.write(&update).await? else {
+                return Ok(Begun::Yours(Box::new(begun)));
+            };
+            found = match stands.map(record::<NotificationRecord>).transpose()? {
+                None => return Ok(Begun::Unknown),
+                Some(stands) if stands.status != Standing::Pending => {
+                    return Ok(Begun::Over(Box::new(stands)));
+                }
+                Some(stands) if stands.lease_until_ms >= milliseconds(now) => {
+                    return Ok(Begun::Held);
+                }
+                Some(stands) => stands,
+            };
+            let moved = format!("notification {} keeps moving", name.id());
+            wait.pause(Fault::Transient(moved)).await?;
         }
-        let begun = NotificationRecord {
-            attempts: found.attempts.saturating_add(1),
-            lease_until_ms: milliseconds(until),
-            tried_at: Some(now),
-            ..found.clone()
-        };
-        let update = Write::Update {
-            key: key(name),
-            changes: vec![
-                Change::Set("attempts", number(begun.attempts)),
-                Change::Set("lease_until_ms", number(begun.lease_until_ms)),
-                Change::Set("tried_at", text(now.to_string())),
-            ],
-            condition: Condition::All(vec![
-                Condition::Is("status", value(&Standing::Pending)?),
-                Condition::Is("attempts", number(found.attempts)),
-                Condition::Below("lease_until_ms", milliseconds(now)),
-            ]),
-        };
-        Ok(match self.write(&update).await? {
-            Ok(()) => Begun::Yours(Box::new(begun)),
-            Err(_) => Begun::Held,
-        })
     }
 
     /// Says how an attempt ended. Where another one was begun meanwhile, or asked for, that one's end is what counts.
