@@ -1,4 +1,4 @@
-//! What a batch is about, read at once: a request for all of its records, and one for their customers.
+//! What a batch is about, read at once: a request each for its records, their customers, and who of them gets no mail.
 //!
 //! Such a read may be behind. What it finds to be sent is believed, for whoever begins to send it restates that. What would
 //! end a mail or a message without a word to the service is read once more, by itself and as it stands.
@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::Fault;
 use domain::notification::{Name, Standing};
 use domain::preferences::Channel;
+use domain::suppression::Address;
 use store::customers::Addressee;
 use store::notifications::NotificationRecord;
+use store::suppressions::SuppressionRecord;
 use store::{Engine, Store};
 
 #[derive(Default)]
@@ -18,6 +20,8 @@ pub struct Known {
     notifications: BTreeMap<Name, NotificationRecord>,
     /// Of these, by their ids.
     addressees: BTreeMap<String, Addressee>,
+    /// Of their addresses: whether they are on the list of those that get no mail.
+    suppressed: BTreeMap<Address, bool>,
 }
 
 impl Known {
@@ -55,6 +59,22 @@ impl Known {
             _ => store.addressee(customer_id).await,
         }
     }
+
+    /// Why this address gets no mail, if so.
+    pub async fn suppression<E: Engine>(
+        &self,
+        store: &Store<E>,
+        address: &str,
+    ) -> Result<Option<SuppressionRecord>, Fault> {
+        // What is no address is for the service to refuse.
+        let Ok(address) = address.parse() else {
+            return Ok(None);
+        };
+        match self.suppressed.get(&address) {
+            Some(false) => Ok(None),
+            _ => store.suppression(&address).await,
+        }
+    }
 }
 
 async fn read<E: Engine>(store: &Store<E>, names: BTreeSet<&Name>) -> Result<Known, Fault> {
@@ -72,8 +92,17 @@ async fn read<E: Engine>(store: &Store<E>, names: BTreeSet<&Name>) -> Result<Kno
     let customers: Vec<&str> = customers.into_iter().collect();
     let addressees = store.addressees(&customers).await?.into_iter();
     let addressees = customers.iter().map(|id| (*id).to_owned()).zip(addressees);
+    let addressees: BTreeMap<String, Addressee> = addressees.collect();
+    let emails = addressees
+        .values()
+        .filter_map(|one| one.contact.email.as_ref());
+    let addresses: BTreeSet<Address> = emails.filter_map(|email| email.parse().ok()).collect();
+    let addresses: Vec<Address> = addresses.into_iter().collect();
+    let listed = store.suppressions(&addresses).await?.into_iter();
+    let listed = listed.map(|listed| listed.is_some());
     Ok(Known {
-        addressees: addressees.collect(),
+        suppressed: addresses.into_iter().zip(listed).collect(),
+        addressees,
         notifications,
     })
 }

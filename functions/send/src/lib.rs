@@ -175,6 +175,9 @@ async fn posted<E: Engine, Q, P: Post>(
         let why = "the customer does not want to be told of this by mail";
         return Ok(End::Suppressed(why.to_owned()));
     }
+    if let Some(listed) = known.suppression(ports.store, address).await? {
+        return Ok(End::Suppressed(listed.refusal()));
+    }
     let facts = Facts {
         change: &record.change,
         status: record.order_status,

@@ -4,7 +4,6 @@
 //! hold the address: that is the customer's, and may be mended before the next attempt.
 
 use domain::journal::Change as Told;
-use domain::limits::REASON_BYTES;
 use domain::notification::{Name, Standing};
 use domain::preferences::Channel;
 use domain::{Fault, Status};
@@ -21,6 +20,7 @@ use crate::ops::{Change, Condition, Item, Key, Query, Write, number, text};
 use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::Table;
+use crate::suppressions::shortened;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotificationRecord {
@@ -41,7 +41,7 @@ pub struct NotificationRecord {
     /// How often it was sent, or was about to be.
     pub attempts: u32,
     /// Until then the run that makes the last attempt is believed to live.
-    lease_until_ms: u64,
+    pub(crate) lease_until_ms: u64,
     #[serde(with = "crate::instant")]
     pub created_at: Timestamp,
     /// That of its beginning, in UTC: lists go through notifications day by day.
@@ -59,6 +59,9 @@ pub struct NotificationRecord {
     /// Who had it sent again, last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent_by: Option<String>,
+    /// The customer called a mail of it unwanted: in the words of the mail service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<String>,
 }
 
 /// What stands in a new record.
@@ -96,6 +99,7 @@ impl NotificationRecord {
             failure: None,
             message_id: None,
             resent_by: None,
+            complaint: None,
         }
     }
 
@@ -347,13 +351,8 @@ pub(crate) fn name_of(item: &Item) -> Result<Name, Fault> {
         .ok_or_else(|| Fault::Corrupt(format!("{order_id} has no notification {part}")))
 }
 
-fn key(name: &Name) -> Key {
+pub(crate) fn key(name: &Name) -> Key {
     Key::sorted(Table::Notifications, &name.order_id, &name.part())
-}
-
-/// The words are somebody else's, and may be many.
-fn shortened(why: &str) -> &str {
-    &why[..why.floor_char_boundary(REASON_BYTES)]
 }
 
 /// Compact, as the journal has it.

@@ -15,7 +15,7 @@ use super::support::{Office, Outbox, has_address, mailed, mortal, records, strea
 use super::telling::story;
 use crate::support::{now, read};
 
-async fn told_all(engine: &MemoryEngine) -> (Store<MemoryEngine>, Outbox) {
+pub async fn told_all(engine: &MemoryEngine) -> (Store<MemoryEngine>, Outbox) {
     let store = Store::new(engine.clone(), 1);
     story(&store).await;
     let outbox = Outbox::default();
@@ -23,7 +23,7 @@ async fn told_all(engine: &MemoryEngine) -> (Store<MemoryEngine>, Outbox) {
     (store, outbox)
 }
 
-fn confirmation() -> Name {
+pub fn confirmation() -> Name {
     Name::at("O-1", "confirmation#1").expect("a name")
 }
 
