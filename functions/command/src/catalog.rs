@@ -1,7 +1,7 @@
 //! Products and their stock, and what customers want to be told of.
 
 use api::money::{Amount, CurrencyCode, count, count_if_any};
-use api::views::{Preferences, Product};
+use api::views::{CustomerPreferences, Preferences, Product};
 use api::{Answer, At, Body, Caller, Code, Data, Draw, IdempotencyKey, Name, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -132,7 +132,7 @@ fn answered(requested: Requested) -> Answer<(StatusCode, Json<Data<Product>>)> {
     put, path = "/customers/{customer_id}/preferences", tag = "customers", operation_id = "set_preferences",
     params(("customer_id" = String, Path)), request_body = Preferences,
     responses(
-        (status = 200, description = "As they are now", body = Data<Preferences>),
+        (status = 200, description = "As they are now", body = Data<CustomerPreferences>),
         (status = 404, description = "No such customer"),
     ),
     security(("token" = ["operate"]))
@@ -143,13 +143,15 @@ pub async fn preferences(
     caller: Caller,
     At(now): At,
     Body(preferences): Body<Preferences>,
-) -> Answer<Json<Data<Preferences>>> {
+) -> Answer<Json<Data<CustomerPreferences>>> {
     let wanted = Wanted::from(preferences);
     let set = app
         .store
         .set_preferences(&customer_id, &wanted, &caller.name, now);
-    match set.await? {
-        true => Ok(Data::new(Preferences::from(wanted))),
-        false => Err(Problem::not_found("customer")),
+    if !set.await? {
+        return Err(Problem::not_found("customer"));
     }
+    let suppressed = app.store.suppression_of(&customer_id).await?;
+    let suppressed = suppressed.as_ref();
+    Ok(Data::new(CustomerPreferences::new(&wanted, suppressed)))
 }

@@ -6,6 +6,7 @@ mod operations;
 mod orders;
 pub mod outside;
 mod refunds;
+mod suppressions;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -51,4 +52,6 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::pause))
         .routes(routes!(operations::go_on))
         .routes(routes!(operations::rebuild))
+        .routes(routes!(suppressions::put))
+        .routes(routes!(suppressions::lift))
 }

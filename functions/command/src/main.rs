@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
             Table::Orders,
             Table::Products,
             Table::Refunds,
+            Table::Suppressions,
         ])?,
         outside: Box::new(Aws {
             batches: process.outbox("BATCHES_QUEUE_URL")?,

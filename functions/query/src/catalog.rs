@@ -1,6 +1,6 @@
 //! Products, and what customers want to be told of.
 
-use api::views::{Preferences, Product};
+use api::views::{CustomerPreferences, Product};
 use api::{Answer, Data, Name, Page, Paging, Params, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -47,7 +47,7 @@ pub async fn product(State(app): Shared, Name(sku): Name) -> Answer<Json<Data<Pr
     get, path = "/customers/{customer_id}/preferences", tag = "customers", operation_id = "preferences",
     params(("customer_id" = String, Path)),
     responses(
-        (status = 200, description = "What they said, or what holds until they do", body = Data<Preferences>),
+        (status = 200, description = "What they said, or what holds until they do", body = Data<CustomerPreferences>),
         (status = 404, description = "No such customer"),
     ),
     security(("token" = ["read"]))
@@ -55,8 +55,13 @@ pub async fn product(State(app): Shared, Name(sku): Name) -> Answer<Json<Data<Pr
 pub async fn preferences(
     State(app): Shared,
     Name(customer_id): Name,
-) -> Answer<Json<Data<Preferences>>> {
+) -> Answer<Json<Data<CustomerPreferences>>> {
     let preferences = app.store.preferences(&customer_id).await?;
     let preferences = preferences.ok_or_else(|| Problem::not_found("customer"))?;
-    Ok(Data::new(Preferences::from(preferences)))
+    let suppressed = app.store.suppression_of(&customer_id).await?;
+    let suppressed = suppressed.as_ref();
+    Ok(Data::new(CustomerPreferences::new(
+        &preferences,
+        suppressed,
+    )))
 }

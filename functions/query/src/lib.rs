@@ -8,6 +8,7 @@ mod operations;
 mod orders;
 pub mod outside;
 mod refunds;
+mod suppressions;
 
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::failures))
         .routes(routes!(operations::failure))
         .routes(routes!(operations::queues))
+        .routes(routes!(suppressions::list))
+        .routes(routes!(suppressions::one))
         .merge(figures::routes())
 }
 

@@ -19,6 +19,7 @@ async fn main() -> Result<(), Error> {
             Table::Orders,
             Table::Products,
             Table::Refunds,
+            Table::Suppressions,
             Table::Tallies,
         ])?,
         outside: Box::new(Aws {

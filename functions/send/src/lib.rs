@@ -4,6 +4,7 @@
 //! notification that is pending, and is sent again: the one way in which a customer may get a mail twice. Its attempts, and the
 //! reference in both mails, tell so.
 
+mod known;
 mod pace;
 mod post;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::Fault;
+use domain::notification::{Name, Standing};
 use domain::preferences::Channel;
 use edge::Invocation;
 use edge::mail::MailMessage;
@@ -20,6 +22,8 @@ use notices::Notices;
 use store::notifications::{Begun, Ended, NotificationRecord};
 use store::{Engine, Store};
 use tokio::time::Instant;
+
+use known::Known;
 
 pub use pace::{PROCESSES, Pace};
 pub use post::{Letter, Post, Posted, Ses};
@@ -51,9 +55,24 @@ pub async fn handle<E: Engine, Q: Queue, P: Post>(
     };
     messages::hide_all(ports.queue, &event.records, invocation.remaining).await?;
     let mut failed: Vec<(&SqsMessage, Fault)> = Vec::new();
+    let mut named: Vec<(&SqsMessage, Name)> = Vec::new();
     for message in &event.records {
-        if let Err(fault) = work_off(ports, message, &run).await {
-            failed.push((message, fault));
+        match MailMessage::read(message.body.as_deref().unwrap_or_default()) {
+            Ok(name) => named.push((message, name)),
+            Err(fault) => failed.push((message, fault)),
+        }
+    }
+    match Known::of(ports.store, named.iter().map(|(_, name)| name)).await {
+        Ok(known) => {
+            for (message, name) in named {
+                if let Err(fault) = work_off(ports, &known, &name, &run).await {
+                    failed.push((message, fault));
+                }
+            }
+        }
+        Err(fault) => {
+            let all = named.into_iter();
+            failed.extend(all.map(|(message, _)| (message, fault.clone())));
         }
     }
     let mut response = SqsBatchResponse::default();
@@ -89,26 +108,32 @@ fn after(at: Timestamp, time: SignedDuration) -> Timestamp {
 
 async fn work_off<E: Engine, Q, P: Post>(
     ports: &Ports<'_, E, Q, P>,
-    message: &SqsMessage,
+    known: &Known,
+    name: &Name,
     run: &Run,
 ) -> Result<(), Fault> {
-    let name = MailMessage::read(message.body.as_deref().unwrap_or_default())?;
+    let unknown = || {
+        let id = name.id();
+        // It is on record before its message is sent.
+        Fault::Malformed(format!("there is no notification {id}"))
+    };
+    let record = known.notification(ports.store, name).await?;
+    let record = record.ok_or_else(unknown)?;
+    if record.status != Standing::Pending {
+        return Ok(());
+    }
     if !ports.pace.turn(run.last_call()).await {
         let waits = "too many mails are before this one";
         return Err(Fault::Transient(waits.to_owned()));
     }
-    let begun = ports.store.begin_sending(&name, run.now(), run.end());
+    let begun = ports.store.begin_sending(&record, run.now(), run.end());
     let record = match begun.await? {
         Begun::Yours(record) => record,
         Begun::Over(_) => return Ok(()),
         Begun::Held => return Err(Fault::Transient("another run is at it".to_owned())),
-        // It is on record before its message is sent.
-        Begun::Unknown => {
-            let id = name.id();
-            return Err(Fault::Malformed(format!("there is no notification {id}")));
-        }
+        Begun::Unknown => return Err(unknown()),
     };
-    let (ended, fault) = match posted(ports, &record).await {
+    let (ended, fault) = match posted(ports, known, &record).await {
         Ok(ended) => (ended, None),
         Err(fault) => (End::NotYet(fault.message().to_owned()), Some(fault)),
     };
@@ -139,13 +164,14 @@ enum End {
 
 async fn posted<E: Engine, Q, P: Post>(
     ports: &Ports<'_, E, Q, P>,
+    known: &Known,
     record: &NotificationRecord,
 ) -> Result<End, Fault> {
     let name = record.name();
     let (address, customer) = match record.customer_id() {
         Some(customer_id) => {
             // As it is now: the customer may have said something since.
-            let addressee = ports.store.addressee(customer_id).await?;
+            let addressee = known.addressee(ports.store, customer_id, name.kind).await?;
             let Some(address) = addressee.contact.email.clone() else {
                 return Ok(End::Failed("the customer has no mail address".to_owned()));
             };
@@ -160,6 +186,9 @@ async fn posted<E: Engine, Q, P: Post>(
             None => return Ok(End::Failed("there is no OperatorMail".to_owned())),
         },
     };
+    if let Some(listed) = known.suppression(ports.store, &address).await? {
+        return Ok(End::Suppressed(listed.refusal()));
+    }
     let notices = ports.notices;
     let notice = notices.told(ports.language, &record.told, customer.as_deref())?;
     let letter = Letter {

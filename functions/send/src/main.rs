@@ -9,10 +9,11 @@ async fn main() -> Result<(), Error> {
     let sender = settings::optional("MAIL_SENDER");
     let reply_to = settings::optional("MAIL_REPLY_TO");
     let operator = settings::optional("OPERATOR_MAIL");
+    let set = settings::optional("MAIL_CONFIGURATION_SET");
     let ports = Ports {
-        store: &process.store(&[Table::Notifications, Table::Customers])?,
+        store: &process.store(&[Table::Notifications, Table::Customers, Table::Suppressions])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
-        post: &Ses::new(&process.aws, &process.meter, sender, reply_to),
+        post: &Ses::new(&process.aws, &process.meter, sender, reply_to, set),
         pace: &Pace::of_rate(settings::parsed("MAIL_RATE")?),
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,

@@ -58,10 +58,18 @@ pub struct Ses {
     client: aws_sdk_ses::Client,
     sender: String,
     reply_to: Option<String>,
+    /// With which the service tells of bounces and complaints.
+    configuration_set: Option<String>,
 }
 
 impl Ses {
-    pub fn new(aws: &SdkConfig, meter: &Meter, sender: String, reply_to: String) -> Ses {
+    pub fn new(
+        aws: &SdkConfig,
+        meter: &Meter,
+        sender: String,
+        reply_to: String,
+        configuration_set: String,
+    ) -> Ses {
         let config = aws_sdk_ses::config::Builder::from(aws)
             .interceptor(CountCalls(meter.clone()))
             // A request whose answer was lost is a mail that may have gone out: only who counts attempts may repeat it.
@@ -72,6 +80,7 @@ impl Ses {
             client: aws_sdk_ses::Client::from_conf(config),
             sender,
             reply_to: Some(reply_to).filter(|address| !address.is_empty()),
+            configuration_set: Some(configuration_set).filter(|set| !set.is_empty()),
         }
     }
 }
@@ -94,6 +103,7 @@ impl Post for Ses {
             .client
             .send_email()
             .source(&self.sender)
+            .set_configuration_set_name(self.configuration_set.clone())
             .set_reply_to_addresses(self.reply_to.clone().map(|address| vec![address]))
             .destination(Destination::builder().to_addresses(letter.address).build())
             .message(message.build())

@@ -4,6 +4,7 @@ pub mod figures;
 pub mod notifications;
 pub mod orders;
 pub mod refunds;
+pub mod suppressions;
 pub mod tokens;
 
 use std::path::PathBuf;
@@ -74,6 +75,9 @@ pub enum Command {
     /// What customers were told of their orders: see it, send it again, try it.
     #[command(subcommand)]
     Notifications(notifications::Notifications),
+    /// Addresses that get no mail, since they bounced or complained: see them, add and remove some.
+    #[command(subcommand)]
+    Suppressions(suppressions::Suppressions),
     /// What was put aside: see why, send it again, or leave it.
     #[command(subcommand)]
     Failures(Failures),

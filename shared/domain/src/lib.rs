@@ -24,6 +24,7 @@ pub mod progress;
 pub mod refund;
 pub mod status;
 pub mod stock;
+pub mod suppression;
 pub mod tally;
 
 pub use access::{Scope, Scopes};

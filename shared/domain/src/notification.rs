@@ -85,9 +85,9 @@ impl FromStr for Kind {
 pub enum Standing {
     Pending,
     Sent,
-    /// Whoever was to send it refused.
+    /// Whoever was to send it refused, or it came back.
     Failed,
-    /// The customer wants no such mail any more.
+    /// The customer wants no such mail any more, or his address gets none.
     Suppressed,
 }
 

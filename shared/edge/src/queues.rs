@@ -66,8 +66,8 @@ pub struct Depth {
 }
 
 /// Their short names, by which people call them. What retries a message and what pauses a queue know no other.
-pub const NAMES: [&str; 7] = [
-    "batches", "imports", "catalogs", "entries", "refunds", "notices", "mail",
+pub const NAMES: [&str; 8] = [
+    "batches", "imports", "catalogs", "entries", "refunds", "notices", "mail", "feedback",
 ];
 
 /// The variables that hold a queue's URL, that of where its messages are put aside, and the id of what hands them to a

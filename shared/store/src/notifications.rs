@@ -4,7 +4,6 @@
 //! customer's, or the stack's, and may be mended before the next attempt.
 
 use domain::Fault;
-use domain::limits::REASON_BYTES;
 use domain::notification::{Name, OrderTold, Standing, Told};
 use domain::preferences::Channel;
 use jiff::Timestamp;
@@ -19,6 +18,7 @@ use crate::ops::{Change, Condition, Item, Key, Query, Write, number, text};
 use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::Table;
+use crate::suppressions::shortened;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotificationRecord {
@@ -35,7 +35,7 @@ pub struct NotificationRecord {
     /// How often it was sent, or was about to be.
     pub attempts: u32,
     /// Until then the run that makes the last attempt is believed to live.
-    lease_until_ms: u64,
+    pub(crate) lease_until_ms: u64,
     #[serde(with = "crate::instant")]
     pub created_at: Timestamp,
     /// That of its beginning, in UTC: lists go through notifications day by day.
@@ -55,6 +55,9 @@ pub struct NotificationRecord {
     pub resent_by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent_at: Option<Timestamp>,
+    /// The customer called a mail of it unwanted: in the words of the mail service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<String>,
 }
 
 /// What stands in a new record.
@@ -89,6 +92,7 @@ impl NotificationRecord {
             message_id: None,
             resent_by: None,
             resent_at: None,
+            complaint: None,
         }
     }
 
@@ -198,41 +202,50 @@ impl<E: Engine> Store<E> {
     }
 
     /// Counts an attempt to send one, before it is made: who dies after the mail went out leaves an attempt that tells so.
+    /// What is known of it may be behind: then it is the record as it stands that decides.
     pub async fn begin_sending(
         &self,
-        name: &Name,
+        known: &NotificationRecord,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Begun, Fault> {
-        let Some(found) = self.notification(name).await? else {
-            return Ok(Begun::Unknown);
-        };
-        if found.status != Standing::Pending {
-            return Ok(Begun::Over(Box::new(found)));
+        let (name, mut found, mut wait) = (known.name(), known.clone(), self.wait());
+        loop {
+            let begun = NotificationRecord {
+                attempts: found.attempts.saturating_add(1),
+                lease_until_ms: milliseconds(until),
+                tried_at: Some(now),
+                ..found.clone()
+            };
+            let update = Write::Update {
+                key: key(&name),
+                changes: vec![
+                    Change::Set("attempts", number(begun.attempts)),
+                    Change::Set("lease_until_ms", number(begun.lease_until_ms)),
+                    Change::Set("tried_at", text(now.to_string())),
+                ],
+                condition: Condition::All(vec![
+                    Condition::Is("status", value(&Standing::Pending)?),
+                    Condition::Is("attempts", number(found.attempts)),
+                    Condition::Below("lease_until_ms", milliseconds(now)),
+                ]),
+            };
+            let Err(stands) = self.write(&update).await? else {
+                return Ok(Begun::Yours(Box::new(begun)));
+            };
+            found = match stands.map(record::<NotificationRecord>).transpose()? {
+                None => return Ok(Begun::Unknown),
+                Some(stands) if stands.status != Standing::Pending => {
+                    return Ok(Begun::Over(Box::new(stands)));
+                }
+                Some(stands) if stands.lease_until_ms >= milliseconds(now) => {
+                    return Ok(Begun::Held);
+                }
+                Some(stands) => stands,
+            };
+            let moved = format!("notification {} keeps moving", name.id());
+            wait.pause(Fault::Transient(moved)).await?;
         }
-        let begun = NotificationRecord {
-            attempts: found.attempts.saturating_add(1),
-            lease_until_ms: milliseconds(until),
-            tried_at: Some(now),
-            ..found.clone()
-        };
-        let update = Write::Update {
-            key: key(name),
-            changes: vec![
-                Change::Set("attempts", number(begun.attempts)),
-                Change::Set("lease_until_ms", number(begun.lease_until_ms)),
-                Change::Set("tried_at", text(now.to_string())),
-            ],
-            condition: Condition::All(vec![
-                Condition::Is("status", value(&Standing::Pending)?),
-                Condition::Is("attempts", number(found.attempts)),
-                Condition::Below("lease_until_ms", milliseconds(now)),
-            ]),
-        };
-        Ok(match self.write(&update).await? {
-            Ok(()) => Begun::Yours(Box::new(begun)),
-            Err(_) => Begun::Held,
-        })
     }
 
     /// Says how an attempt ended. Where another one was begun meanwhile, or asked for, that one's end is what counts.
@@ -345,13 +358,8 @@ pub(crate) fn name_of(item: &Item) -> Result<Name, Fault> {
         .ok_or_else(|| Fault::Corrupt(format!("{order_id} has no notification {part}")))
 }
 
-fn key(name: &Name) -> Key {
+pub(crate) fn key(name: &Name) -> Key {
     Key::sorted(Table::Notifications, &name.order_id, &name.part())
-}
-
-/// The words are somebody else's, and may be many.
-fn shortened(why: &str) -> &str {
-    &why[..why.floor_char_boundary(REASON_BYTES)]
 }
 
 /// Compact, as the journal has it.

@@ -18,6 +18,8 @@ pub enum Table {
     Tallies,
     /// Who may call the API, by the hashes of what they know.
     Tokens,
+    /// Addresses that get no mail any more.
+    Suppressions,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -116,7 +118,7 @@ pub const BY_QUEUE: Index = Index {
 };
 
 impl Table {
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 12] = [
         Table::Orders,
         Table::Products,
         Table::Catalogs,
@@ -128,6 +130,7 @@ impl Table {
         Table::Failures,
         Table::Tallies,
         Table::Tokens,
+        Table::Suppressions,
     ];
 
     /// The last part of the table's name, and its name in logs and reports.
@@ -144,6 +147,7 @@ impl Table {
             Table::Failures => "failures",
             Table::Tallies => "tallies",
             Table::Tokens => "tokens",
+            Table::Suppressions => "suppressions",
         }
     }
 
@@ -160,6 +164,7 @@ impl Table {
             Table::Failures => "failure_id",
             Table::Tallies => "pk",
             Table::Tokens => "token_hash",
+            Table::Suppressions => "address",
         }
     }
 
@@ -174,7 +179,8 @@ impl Table {
             | Table::Imports
             | Table::Refunds
             | Table::Failures
-            | Table::Tokens => None,
+            | Table::Tokens
+            | Table::Suppressions => None,
         }
     }
 
@@ -190,7 +196,8 @@ impl Table {
             | Table::Catalogs
             | Table::Customers
             | Table::Journal
-            | Table::Tokens => &[],
+            | Table::Tokens
+            | Table::Suppressions => &[],
         }
     }
 }

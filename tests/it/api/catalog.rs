@@ -197,7 +197,7 @@ async fn customers_say_what_they_want_to_be_told() {
         json!({"channel": channel, "notifications": {
             "confirmation": true, "failed": true, "refund": true, "shipping": shipping, "delivery": true,
             "cancellation": true,
-        }})
+        }, "suppressed": null})
     };
     assert_eq!(bench.get(path).await.data(), &all("email", true));
     for _ in 0..2 {

@@ -193,7 +193,7 @@ fn meant(random: &mut Rng, template: &str) -> Value {
         }
         "/products/{sku}/restock" => json!({"quantity": random.u32(0..100)}),
         "/customers/{customer_id}/preferences" => {
-            json!({"channel": "log", "notifications": {"completed": random.bool()}})
+            json!({"channel": "log", "notifications": {"failed": random.bool()}})
         }
         _ if template.ends_with("/refunds") || template == "/orders/{order_id}" => refund,
         _ => json!({"reason": text(random)}),
@@ -254,6 +254,7 @@ fn part(random: &mut Rng, kind: &str, there: &There) -> String {
         "{import_id}" => there.import.clone(),
         "{sku}" => "S".to_owned(),
         "{name}" => "batches".to_owned(),
+        "{address}" => format!("a{}@shop.example", random.u8(0..3)),
         _ => text(random),
     };
     match random.u8(0..12) {
@@ -280,7 +281,10 @@ fn drawn(random: &mut Rng, there: &There) -> (&'static (String, &'static str), S
     let (template, method) = route;
     let mut path = path(random, template, there);
     let garbled = if *method == "GET" { 2 } else { 8 };
-    if random.u8(0..garbled) == 0 {
+    // Whose orders has to be said.
+    if template == "/orders" && *method == "GET" && random.bool() {
+        path.push_str("?customer_id=C-1");
+    } else if random.u8(0..garbled) == 0 {
         let pairs = (0..random.usize(1..4)).map(|_| {
             let (name, value) = (name(random, &KNOWN.parameters), text(random));
             format!("{name}={value}").replace('&', "+")

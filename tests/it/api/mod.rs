@@ -13,3 +13,4 @@ mod refund_lists;
 mod refund_races;
 mod refunds;
 mod rules;
+mod suppressions;

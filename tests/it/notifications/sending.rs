@@ -8,14 +8,14 @@ use jiff::SignedDuration;
 use send::Posted;
 use store::Store;
 use store::lists::notifications::NotificationFilter;
-use store::memory::MemoryEngine;
+use store::memory::{Faults, MemoryEngine};
 use store::notifications::Resent;
 
 use super::support::{Office, Outbox, has_address, mailed, mortal, records, stream, told};
 use super::telling::story;
 use crate::support::{now, read};
 
-async fn told_all(engine: &MemoryEngine) -> (Store<MemoryEngine>, Outbox) {
+pub async fn told_all(engine: &MemoryEngine) -> (Store<MemoryEngine>, Outbox) {
     let store = Store::new(engine.clone(), 1);
     story(&store).await;
     let outbox = Outbox::default();
@@ -23,7 +23,7 @@ async fn told_all(engine: &MemoryEngine) -> (Store<MemoryEngine>, Outbox) {
     (store, outbox)
 }
 
-fn confirmation() -> Name {
+pub fn confirmation() -> Name {
     Name::at("O-1", "confirmation#1").expect("a name")
 }
 
@@ -93,6 +93,49 @@ async fn two_at_once_send_one_mail() {
     let (one, other) = futures::join!(one, other);
     assert!(one.is_ok() && other.is_ok());
     assert_eq!(office.count(), 7);
+}
+
+/// What is read for the whole batch is what was there before the last write, each time.
+#[tokio::test]
+async fn reads_that_are_behind_send_nothing_twice_and_leave_nothing_unsent() {
+    let engine = MemoryEngine::new();
+    let (store, outbox) = told_all(&engine).await;
+    let stale = Faults {
+        stale: 1000,
+        ..Faults::default()
+    };
+    engine.set_faults(stale);
+    let (office, event) = (Office::default(), outbox.mail_event());
+    for _ in 0..2 {
+        let answer = mailed(&store, &office, event.clone(), now()).await;
+        assert_eq!(answer, Ok((0, Vec::new())));
+    }
+    assert_eq!(office.count(), 7);
+    // A message comes while the record still reads as sent.
+    let again = mail::resend(&store, &outbox, &confirmation(), true, "ada", now()).await;
+    assert!(matches!(again, Ok(Resent::Done(_))), "{again:?}");
+    let event = outbox.mail_event();
+    for _ in 0..2 {
+        let answer = mailed(&store, &office, event.clone(), now()).await;
+        assert_eq!(answer, Ok((0, Vec::new())));
+    }
+    assert_eq!(office.count(), 8);
+    // And while the customer still reads as one who wants no mails.
+    for channel in [Channel::Log, Channel::Email] {
+        let wanted = Preferences {
+            channel,
+            ..Preferences::default()
+        };
+        let said = store.set_preferences("C-1", &wanted, "tests", now()).await;
+        assert_eq!(said, Ok(true));
+    }
+    let again = mail::resend(&store, &outbox, &confirmation(), true, "ada", now()).await;
+    assert!(matches!(again, Ok(Resent::Done(_))), "{again:?}");
+    let answer = mailed(&store, &office, outbox.mail_event(), now()).await;
+    assert_eq!((answer, office.count()), (Ok((0, Vec::new())), 9));
+    assert!(engine.injected().stale_reads > 10);
+    let record = &records(&store).await[&confirmation().id()];
+    assert_eq!((record.status, record.attempts), (Standing::Sent, 3));
 }
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use domain::preferences::{Channel, Preferences};
 use domain::refund::Wanted;
 use domain::{Fault, Status};
 use edge::entries::Event;
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use ordermill::verify::{self, Books};
-use store::memory::{Faults, MemoryEngine};
+use store::memory::{Faults, MemoryEngine, ReadUnits};
 use store::notifications::NotificationRecord;
 use store::{Engine, Store};
 
@@ -295,8 +295,15 @@ async fn a_record_costs_a_unit_and_one_in_its_index_and_a_mail_two_more() {
     let written = |of: &str| engine.write_units().get(of).copied().unwrap_or_default();
     let (table, index) = ("notifications", "notifications/by-day");
     assert_eq!((written(table), written(index)), (8, 8));
-    let office = Office::default();
+    let (office, before) = (Office::default(), engine.read_units());
     let sent = mailed(&store, &office, outbox.mail_event(), now()).await;
     assert_eq!(sent, Ok((0, Vec::new())));
     assert_eq!((written(table), written(index)), (8 + 2 * 7, 8));
+    // Half a unit for a record, and for a customer of whom all of them are.
+    let after = engine.read_units();
+    let read = |of: &str| {
+        let units = |units: &ReadUnits| units.get(of).copied().unwrap_or_default();
+        units(&after) - units(&before)
+    };
+    assert_eq!((read(table), read("customers")), (3.5, 0.5));
 }

@@ -17,6 +17,7 @@ mod order;
 mod rank;
 mod refunds;
 mod rejects;
+mod suppressions;
 mod tally;
 mod tokens;
 mod verify;
@@ -44,6 +45,9 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
         Command::Refunds(command) => refunds::run(global, &stack(global).await?, command).await,
         Command::Notifications(command) => {
             notifications::run(global, &stack(global).await?, command).await
+        }
+        Command::Suppressions(command) => {
+            suppressions::run(global, &stack(global).await?, command).await
         }
         Command::Failures(command) => failures::run(global, &stack(global).await?, command).await,
         Command::Kpis(options) => {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 /// Folder, crate, binary and role of each function.
-pub const FUNCTIONS: [&str; 16] = [
+pub const FUNCTIONS: [&str; 17] = [
     "chunk",
     "catalog",
     "dispatch",
@@ -21,6 +21,7 @@ pub const FUNCTIONS: [&str; 16] = [
     "refund",
     "notify",
     "send",
+    "feedback",
     "authorize",
     "query",
     "command",

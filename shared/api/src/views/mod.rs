@@ -6,10 +6,12 @@ mod order;
 mod preferences;
 mod product;
 mod refund;
+mod suppression;
 
 pub use failure::{Failure, FailureWithMessage};
 pub use import::Import;
 pub use order::{Order, OrderStory, segment};
-pub use preferences::Preferences;
+pub use preferences::{CustomerPreferences, Preferences};
 pub use product::Product;
 pub use refund::{Refund, RefundLine};
+pub use suppression::Suppression;

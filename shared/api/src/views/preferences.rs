@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use domain::notification::Kind;
 use domain::preferences::{Channel, Preferences as Wanted, for_customers};
 use serde::{Deserialize, Serialize};
+use store::suppressions::SuppressionRecord;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+use super::Suppression;
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preferences {
     /// `email`, or `log`: written down, and sent to nobody.
@@ -21,13 +24,25 @@ pub struct Preferences {
     notifications: BTreeMap<Kind, bool>,
 }
 
-impl From<Wanted> for Preferences {
-    fn from(wanted: Wanted) -> Preferences {
-        Preferences {
+/// The same as it holds, and what else decides whether there are mails.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CustomerPreferences {
+    #[schema(schema_with = channel)]
+    channel: Channel,
+    #[schema(schema_with = kinds)]
+    notifications: BTreeMap<Kind, bool>,
+    /// Why the customer's address gets no mail, whatever he wants.
+    suppressed: Option<Suppression>,
+}
+
+impl CustomerPreferences {
+    pub fn new(wanted: &Wanted, suppressed: Option<&SuppressionRecord>) -> CustomerPreferences {
+        CustomerPreferences {
             channel: wanted.channel,
             notifications: Kind::FOR_CUSTOMERS
                 .map(|kind| (kind, wanted.wants(kind)))
                 .into(),
+            suppressed: suppressed.map(Suppression::from),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod notifications;
 pub mod refunds;
 
 use domain::Fault;
+use serde::de::DeserializeOwned;
 
 use crate::engine::Engine;
 use crate::item::record;
@@ -50,12 +51,21 @@ impl<E: Engine> Store<E> {
         limit: u32,
         position: Option<&Position>,
     ) -> Result<Listed<ProductRecord>, ListError> {
-        let table = Table::Products;
+        self.list_all(Table::Products, limit, position).await
+    }
+
+    /// A table that has no sort key, as it is.
+    pub(crate) async fn list_all<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        limit: u32,
+        position: Option<&Position>,
+    ) -> Result<Listed<T>, ListError> {
         let start = match position {
             None => None,
             Some(position) => {
-                let sku = position.beginning().ok_or(ListError::BadPosition)?;
-                Some(Key::new(table, sku).item())
+                let name = position.beginning().ok_or(ListError::BadPosition)?;
+                Some(Key::new(table, name).item())
             }
         };
         let limit = limit.clamp(1, PAGE_ITEMS);

@@ -116,11 +116,15 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
         customer: None,
     };
     let reply_to = stack.find_output("MailReplyTo").unwrap_or_default();
+    let set = stack
+        .find_output("MailConfigurationSet")
+        .unwrap_or_default();
     let ses = Ses::new(
         &stack.cloud.aws,
         &Meter::default(),
         sender.to_owned(),
         reply_to.to_owned(),
+        set.to_owned(),
     );
     let letter = Letter {
         address,

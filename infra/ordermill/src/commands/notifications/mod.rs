@@ -104,6 +104,7 @@ async fn show(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
         ("channel", record.channel.to_string()),
         ("status", record.status.to_string()),
         ("failure", text(&record.failure)),
+        ("complaint", text(&record.complaint)),
         ("attempts", record.attempts.to_string()),
         ("created", record.created_at.to_string()),
         ("last tried", instant(record.tried_at)),
@@ -167,7 +168,8 @@ async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result
         url: stack.output("MailQueueUrl")?.to_owned(),
     };
     let by = principal();
-    let resent = mail::resend(&stack.store()?, &outbox, &name, force, &by, now()).await?;
+    let store = stack.store()?;
+    let resent = mail::resend(&store, &outbox, &name, force, &by, now()).await?;
     let record = match resent {
         Resent::Done(record) => record,
         Resent::Refused(record) => bail!(
@@ -178,11 +180,19 @@ async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result
     };
     if global.json {
         output::json(&Document::of(&record))?;
-    } else {
-        match record.channel {
-            Channel::Email => println!("It is on its way again."),
-            Channel::Log => println!("It is for the log, and there."),
-        }
+        return Ok(true);
+    }
+    let listed = match (record.channel, record.customer_id()) {
+        (Channel::Email, Some(customer_id)) => store.suppression_of(customer_id).await?,
+        _ => None,
+    };
+    match (record.channel, listed) {
+        (Channel::Log, _) => println!("It is for the log, and there."),
+        (Channel::Email, None) => println!("It is on its way again."),
+        (Channel::Email, Some(listed)) => println!(
+            "It will not be sent: {}. `ordermill suppressions remove` comes first.",
+            output::plain(&listed.refusal())
+        ),
     }
     Ok(true)
 }
@@ -226,6 +236,7 @@ struct Document<'a> {
     status: Standing,
     attempts: u32,
     failure: Option<&'a str>,
+    complaint: Option<&'a str>,
     message_id: Option<&'a str>,
     tried_at: Option<Timestamp>,
     sent_at: Option<Timestamp>,
@@ -248,6 +259,7 @@ impl Document<'_> {
             status: record.status,
             attempts: record.attempts,
             failure: record.failure.as_deref(),
+            complaint: record.complaint.as_deref(),
             message_id: record.message_id.as_deref(),
             tried_at: record.tried_at,
             sent_at: record.sent_at,
