@@ -1,6 +1,7 @@
 //! What customers are told: once, whatever is delivered again or dies half way.
 
 mod imports;
+mod measured;
 mod on_stack;
 mod sending;
 mod support;
