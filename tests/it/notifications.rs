@@ -2,6 +2,7 @@
 
 mod feedback;
 mod imports;
+mod measured;
 mod on_stack;
 mod sending;
 mod support;

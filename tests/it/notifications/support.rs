@@ -10,6 +10,7 @@ use std::time::Duration;
 use aws_lambda_events::dynamodb::{self, EventRecord};
 use aws_lambda_events::sqs::SqsEvent;
 use domain::journal::Entry;
+use domain::notification::Name;
 use domain::{Contact, Fault};
 use edge::Invocation;
 use edge::entries::Event;
@@ -18,6 +19,8 @@ use jiff::Timestamp;
 use notices::Notices;
 use notify::{Subject, Subjects};
 use send::{Letter, Pace, Post, Posted};
+use store::imports::ImportRecord;
+use store::lists::imports::Source;
 use store::memory::MemoryEngine;
 use store::notifications::NotificationRecord;
 use store::ops::Item;
@@ -230,15 +233,20 @@ pub async fn records<E: Engine>(store: &Store<E>) -> BTreeMap<String, Notificati
     found
 }
 
-/// The ids of all that the journal tells.
+/// The ids of all that the journal tells, and of imports of files that are over.
 pub async fn expected<E: Engine>(store: &Store<E>) -> Vec<String> {
     let mut ids = Vec::new();
     let each = |entry: Result<Entry, _>| {
         let entry = entry.expect("an entry");
-        let names = entry.changes.iter().map(domain::notification::Name::of);
+        let names = entry.changes.iter().map(Name::of);
         ids.extend(names.map(|name| name.id()));
     };
     store.each_entry(each).await.expect("the journal");
+    let each = |import: ImportRecord| {
+        let is_told = import.running.is_none() && Source::of(&import.key) == Source::File;
+        ids.extend(is_told.then(|| Name::of_import(&import.import_id).id()));
+    };
+    store.each_import(each).await.expect("the imports");
     ids.sort();
     ids
 }
