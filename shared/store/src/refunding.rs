@@ -14,7 +14,7 @@ use crate::item::{record, value};
 use crate::ops::{Change, Condition, Verdict, Write, number, text};
 use crate::orders::OrderRecord;
 use crate::pending::shard;
-use crate::refunds::{Moved, RefundRecord, key};
+use crate::refunds::{Begun, Moved, RefundRecord, key};
 use crate::retry::{Store, Wait};
 use crate::settlement::Moment;
 use crate::{journal, orders, products};
@@ -53,12 +53,15 @@ impl<E: Engine> Store<E> {
         &self,
         refund_id: &str,
         now: Timestamp,
-    ) -> Result<Option<RefundRecord>, Fault> {
+    ) -> Result<Option<Begun>, Fault> {
         let Some(found) = self.refund(refund_id).await? else {
             return Ok(None);
         };
         if next(Some(found.status), RefundEvent::Begin).is_none() {
-            return Ok(Some(found));
+            return Ok(Some(Begun {
+                refund: found,
+                is_first: false,
+            }));
         }
         let changes = vec![
             Change::Set("processing_at", text(now.to_string())),
@@ -66,8 +69,12 @@ impl<E: Engine> Store<E> {
         ];
         let begin = moved(&found, RefundEvent::Begin, changes, Condition::Always)?;
         // Refused, somebody else was quicker, or the answer was lost: either way it is as it is.
-        let _begun = self.write(&begin).await?;
-        self.refund(refund_id).await
+        let begun = self.write(&begin).await?.is_ok();
+        let refund = self.refund(refund_id).await?;
+        Ok(refund.map(|refund| Begun {
+            is_first: begun && refund.attempts == 1,
+            refund,
+        }))
     }
 
     /// The gateway gave the money back. What comes back with it is in stock again, where it is to be.

@@ -160,6 +160,14 @@ pub enum Requested {
     Refused(Refusal),
 }
 
+/// A refund that the gateway may be asked for, while it is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begun {
+    pub refund: RefundRecord,
+    /// Nobody can have asked for it before this call.
+    pub is_first: bool,
+}
+
 /// What became of a wish to move a refund on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Moved {

@@ -262,7 +262,7 @@ async fn either_it_is_cancelled_or_the_gateway_is_asked() {
         assert_eq!(refund(&store, &id).await.status, expected);
         // Whoever asks the gateway was told that it may.
         assert!(
-            !is_cancelled || begun.status == RefundStatus::Cancelled,
+            !is_cancelled || begun.refund.status == RefundStatus::Cancelled,
             "{begun:?}"
         );
         won[usize::from(is_cancelled)] += 1;
