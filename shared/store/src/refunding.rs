@@ -129,7 +129,8 @@ impl<E: Engine> Store<E> {
         self.end(step, RefundStatus::Failed).await
     }
 
-    /// Nobody has asked the gateway yet, and nobody will.
+    /// Nobody has ever asked the gateway, and nobody will. One that came with the cancellation of its order stays: the order
+    /// would stay cancelled.
     pub async fn cancel_refund(
         &self,
         refund_id: &str,
@@ -139,13 +140,17 @@ impl<E: Engine> Store<E> {
         let Some(refund) = self.refund(refund_id).await? else {
             return Ok(Moved::Unknown);
         };
+        if refund.is_of_cancellation() {
+            return Ok(Moved::Stays(Box::new(refund)));
+        }
         let mut changes = ended(now);
         changes.push(Change::Set("cancelled_by", text(by)));
         let step = Step {
             refund: &refund,
             event: RefundEvent::Cancel,
             changes,
-            condition: Condition::Always,
+            // One that is tried again may have been granted to a run that died.
+            condition: Condition::Is("attempts", number(0)),
             account: &|order| order.account().give_back(refund.part()),
             only_refundable: false,
             more: Vec::new(),

@@ -116,6 +116,24 @@ impl RefundRecord {
     pub fn part(&self) -> Part<'_> {
         (self.amount, &self.lines)
     }
+
+    pub(crate) fn is_of_cancellation(&self) -> bool {
+        self.refund_id == ids::refund_id_of_cancelled(&self.order_id)
+    }
+
+    /// Why it was not cancelled, where somebody wished it.
+    pub fn why_not_cancelled(&self) -> String {
+        let status = self.status.name().to_ascii_lowercase();
+        match self.status {
+            _ if self.is_of_cancellation() => {
+                "what goes back of a cancelled order cannot be cancelled".to_owned()
+            }
+            RefundStatus::Pending => {
+                "the gateway was asked before, and may have given the money back".to_owned()
+            }
+            _ => format!("a refund that is {status} cannot be cancelled"),
+        }
+    }
 }
 
 /// What somebody asks for. Under the same key, the same is asked for once.

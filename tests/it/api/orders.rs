@@ -321,6 +321,7 @@ async fn an_order_is_shipped_delivered_and_cancelled_in_its_sequence() {
         std::slice::from_ref(&id)
     );
     assert_eq!(bench.ask(deed("O-2", "cancel")).await.text, cancelled.text);
+    wrong(bench.ask(call("POST", &format!("/refunds/{id}/cancel"))).await);
     assert_eq!(bench.done.refunds.lock().expect("a lock").len(), 2);
     worked_off(&bench.store, &bank, &[id]).await;
     let again = bench.ask(deed("O-2", "cancel")).await;

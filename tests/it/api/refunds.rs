@@ -335,6 +335,9 @@ async fn what_the_gateway_refused_is_tried_again_by_somebody() {
         assert_eq!(retried.data()["retried_by"], "ada");
         assert_eq!(sent(&bench), std::slice::from_ref(&refund_id));
     }
+    // It may have gone back, though nobody was told.
+    let cancel = call("POST", &format!("/refunds/{refund_id}/cancel"));
+    assert_eq!(bench.ask(cancel).await.problem(), (409, "wrong_state"));
     worked_off(&bench.store, &bank, std::slice::from_ref(&refund_id)).await;
     let done = bench.get(&format!("/refunds/{refund_id}")).await;
     assert_eq!(done.data()["status"], "completed");
