@@ -2,8 +2,6 @@
 //!
 //! What was done before is success; what is not as it must be is `Corrupt`, and never repaired here.
 
-use std::collections::BTreeMap;
-
 use domain::journal::{Change as JournalChange, Entry};
 use domain::refund::{Account, RefundEvent, RefundStatus, Refusal, next, sources};
 use domain::{Fault, Status};
@@ -88,7 +86,8 @@ impl<E: Engine> Store<E> {
         let mut changes = ended(now);
         changes.push(Change::Set("reference", text(reference)));
         changes.push(Change::Remove("failure"));
-        let mut more = restocked(refund)?;
+        let lines = refund.lines.iter().filter(|line| line.restock);
+        let mut more = products::restock(lines.map(|line| (line.sku.as_str(), line.quantity)))?;
         more.push(journal::append(&Entry::refunded(
             &refund.refund_id,
             &refund.import_id,
@@ -341,18 +340,6 @@ fn ended(now: Timestamp) -> Vec<Change> {
 pub(crate) fn first_look(now: Timestamp) -> Timestamp {
     let look = now.checked_add(FIRST_LOOK).unwrap_or(now);
     look.round(Unit::Second).unwrap_or(look)
-}
-
-/// Each product once, however many lines it stands in.
-fn restocked(refund: &RefundRecord) -> Result<Vec<Write>, Fault> {
-    let mut units: BTreeMap<&str, u64> = BTreeMap::new();
-    for line in refund.lines.iter().filter(|line| line.restock) {
-        *units.entry(&line.sku).or_default() += u64::from(line.quantity);
-    }
-    let writes = units.into_iter();
-    writes
-        .map(|(sku, units)| products::restock(sku, units))
-        .collect()
 }
 
 /// What the journal is told: the amount, and all that comes back for it, whether it can be sold again or not.
