@@ -236,7 +236,7 @@ async fn what_was_not_sent_stands_open_and_what_nobody_knows_says_so() {
     let sources = MemorySources::default();
     let refuse = |refusal| sources.refusals.lock().expect("a lock").push(refusal);
 
-    refuse(NotSent::Surely("no such queue".to_owned()));
+    refuse(NotSent::Surely(Fault::Refused("no such queue".to_owned())));
     let answer = retry(&store, &sources, &id, "one", false).await;
     assert!(matches!(answer, Err(Fault::Refused(_))), "{answer:?}");
     let open = record(&store, &id).await;

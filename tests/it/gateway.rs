@@ -200,9 +200,20 @@ async fn charges_are_voided_and_refunded_by_the_rules() {
         refund("R-1", "O-1", 1).await,
         Refunded::Refused { .. }
     ));
+    let made = async |cents| {
+        let refund = Refund {
+            key: "R-2",
+            charge: "O-2",
+            amount: usd(cents),
+        };
+        gateway.refund_status(&refund).await
+    };
+    assert_eq!(made(600).await.expect("an answer"), None);
     let done = refund("R-2", "O-2", 600).await;
     assert!(matches!(done, Refunded::Done { .. }));
     assert_eq!(refund("R-2", "O-2", 600).await, done);
+    assert_eq!(made(600).await.expect("an answer"), Some(done));
+    assert!(matches!(made(601).await, Err(Fault::Corrupt(_))));
     assert!(matches!(
         refund("R-3", "O-2", 401).await,
         Refunded::Refused { .. }

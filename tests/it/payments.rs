@@ -80,6 +80,11 @@ impl Gateway for Scripted {
         let refund = done.expect("refunded").id;
         Ok(Refunded::Done { refund })
     }
+
+    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        let found = self.book.borrow().find_refund(refund.key).ok();
+        found.map(|answer| answer.of(refund)).transpose()
+    }
 }
 
 async fn mill() -> (Store<MemoryEngine>, Batch) {

@@ -103,6 +103,7 @@ async fn a_price_that_changes_between_two_deliveries_changes_no_order() {
         .await
         .expect("reserved");
     list(&store, "A", 900, "USD", 2).await;
+    list(&store, "B", 50, "EUR", 2).await;
     list(&store, "NOPE", 900, "USD", 2).await;
     let again = reserve::handle(&store, mixed(), &moment())
         .await
@@ -113,6 +114,7 @@ async fn a_price_that_changes_between_two_deliveries_changes_no_order() {
         .map(|order| order.total.to_string())
         .collect();
     assert_eq!(totals, ["6.50", "9.99", "2.50"]);
+    assert!(again.orders.iter().all(|order| order.prices.are_stated()));
     let charged = pay::handle(&store, &approving("1"), again, terms())
         .await
         .expect("charged");

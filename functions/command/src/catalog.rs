@@ -24,8 +24,8 @@ pub struct ProductWish {
     price: Amount,
     #[schema(value_type = CurrencyCode)]
     currency: Currency,
-    /// What lies in the warehouse: of that, what is reserved stays reserved. Without it the stock stays as it is, and a new
-    /// product has none.
+    /// What lies in the warehouse: of that, what is reserved stays reserved. It needs an Idempotency-Key. Without it the stock
+    /// stays as it is, and a new product has none.
     #[serde(default, deserialize_with = "count_if_any")]
     #[schema(maximum = 1000000000000_u64)]
     stock: Option<u64>,
@@ -33,7 +33,8 @@ pub struct ProductWish {
 
 /// Make a product what it should be.
 ///
-/// With an Idempotency-Key a repetition changes nothing, whatever was sold in between.
+/// Under an Idempotency-Key a repetition changes nothing, whatever was sold in between. Where `stock` is given it is needed:
+/// counted once more, what was sold since could be sold again.
 #[utoipa::path(
     put, path = "/products/{sku}", tag = "catalog", operation_id = "put_product",
     params(("sku" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
@@ -63,6 +64,10 @@ pub async fn put(
     };
     let key = match key {
         Some(key) => of_caller(&caller, &key),
+        None if wish.stock.is_some() => {
+            let detail = "a stock that is counted twice brings back what was sold in between";
+            return Err(Problem::key_missing(detail));
+        }
         // One that nobody chose, and nobody will meet again.
         None => format!("{now} {draw:016x}"),
     };

@@ -53,7 +53,16 @@ pub async fn retry(
     };
     match resend::retry(&app.store, &app.outside, &failure_id, claim, now).await {
         Ok(changed) => decided(changed, "retried"),
-        Err(Fault::Refused(why)) => Err(Problem::new(Code::WrongState, why)),
+        Err(Fault::Refused(why)) => {
+            // In the words of the service, that tell of accounts and roles.
+            tracing::warn!(
+                failure.id = failure_id,
+                reason = why,
+                "a queue did not take a message back"
+            );
+            let detail = "its queue does not take it, or is none of this stack";
+            Err(Problem::new(Code::WrongState, detail))
+        }
         Err(fault) => Err(fault.into()),
     }
 }

@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::order::Line;
 use domain::{Currency, ids};
 use edge::refunds;
 use intake::{Reader, Row, Settings, Step};
@@ -25,7 +24,7 @@ use crate::{App, Shared};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
-    /// Without it the Idempotency-Key names the order.
+    /// Without it, and only then, the Idempotency-Key names the order.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     order_id: Option<Filled>,
     #[schema(value_type = String, min_length = 1, max_length = 128)]
@@ -76,7 +75,9 @@ pub struct Accepted {
 
 /// Take in one order.
 ///
-/// It is read as a row of a file is, and goes the same way. The same order again is the same order: it is told so with
+/// It is read as a row of a file is, and goes the same way. An order has one name, by which a repetition is known: its
+/// `order_id`, or, where it has none, the `Idempotency-Key` of its caller. Both together are refused: an order that is sent
+/// again under the key and another id would be another order. The same order again is the same order: it is told so with
 /// `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/orders", tag = "orders", operation_id = "new_order",
@@ -84,8 +85,8 @@ pub struct Accepted {
     request_body = NewOrder,
     responses(
         (status = 202, description = "On its way", body = Data<Accepted>),
-        (status = 409, description = "Another order has this id"),
-        (status = 422, description = "A row of a file would be rejected for this: the detail begins with its code"),
+        (status = 409, description = "Another order has this name"),
+        (status = 422, description = "A row of a file would be rejected for this: the detail begins with its code; or an id and a key"),
     ),
     security(("token" = ["import"]))
 )]
@@ -96,31 +97,38 @@ pub async fn new(
     Body(mut order): Body<NewOrder>,
 ) -> Answer<Response> {
     let order_id = match (order.order_id.take(), key) {
-        (Some(order_id), _) => order_id.as_str().to_owned(),
+        (Some(order_id), None) => order_id.as_str().to_owned(),
+        (Some(_), Some(_)) => {
+            let detail = "an order that has an order_id is named by it, and by no key";
+            let code = Code::Unprocessable;
+            return Err(Problem::of_field(code, "Idempotency-Key", detail));
+        }
         (None, Some(IdempotencyKey(key))) => ids::order_of_request(&caller.name, &key),
         (None, None) => {
             let detail = "an order without an order_id is named by its Idempotency-Key";
-            let code = Code::IdempotencyKeyMissing;
-            return Err(Problem::of_field(code, "Idempotency-Key", detail));
+            return Err(Problem::key_missing(detail));
         }
     };
     let file = order.file(&order_id)?;
     let read = read(&file, app.intake)?;
     // As it will be known: without spaces around it.
     let order_id = read.order_id.clone();
-    if let Some(known) = app.store.order(&order_id).await?
-        && !is_same(&known, &read)
-    {
-        let detail = "an order of this id is on record, and is another one";
-        return Err(Problem::of_field(Code::AlreadyExists, "order_id", detail));
-    }
-    let name = ids::short_hash(&[&String::from_utf8_lossy(&file)]);
-    let key = format!("{}{name}.csv", domain::progress::SINGLE_ORDERS);
-    let (version, known) = match app.outside.put_new(&key, file).await? {
-        Put::New { version } => (version, false),
-        Put::Known { version } => (version, true),
+    let (import_id, known) = match app.store.order(&order_id).await? {
+        Some(known) if known.asks_for(&read) => (known.import_id, true),
+        Some(_) => {
+            let detail = "an order of this name is on record, and is another one";
+            return Err(Problem::of_field(Code::AlreadyExists, "order_id", detail));
+        }
+        None => {
+            let name = ids::short_hash(&[&String::from_utf8_lossy(&file)]);
+            let key = format!("{}{name}.csv", domain::progress::SINGLE_ORDERS);
+            let (version, known) = match app.outside.put_new(&key, file).await? {
+                Put::New { version } => (version, false),
+                Put::Known { version } => (version, true),
+            };
+            (app.outside.import_id(&key, &version), known)
+        }
     };
-    let import_id = app.outside.import_id(&key, &version);
     let url = format!("/orders/{}", segment(&order_id));
     let accepted = Accepted {
         order_id,
@@ -191,24 +199,6 @@ fn read(file: &[u8], settings: Settings) -> Answer<domain::Order> {
         }
         None => Err(refused(&"this is no order")),
     }
-}
-
-/// Whether the order on record is the one that is asked for; of one that the catalog prices, as far as it says.
-fn is_same(known: &OrderRecord, order: &domain::Order) -> bool {
-    let asked = |line: &Line| (line.sku.clone(), line.quantity);
-    let same = match order.prices.are_stated() {
-        true => {
-            known.currency == order.currency
-                && known.total == order.total
-                && known.lines == order.lines
-        }
-        false => known
-            .lines
-            .iter()
-            .map(asked)
-            .eq(order.lines.iter().map(asked)),
-    };
-    same && known.customer_id == order.customer_id
 }
 
 /// Why something is done. All of it can be left out.

@@ -304,15 +304,16 @@ impl App {
         Ok(Problem::new(code, refusal.to_string()).with_refundable(left))
     }
 
-    async fn moved(&self, refund_id: &str, moved: Moved, wish: &str) -> Answer<Json<Data<Refund>>> {
+    async fn moved(
+        &self,
+        refund_id: &str,
+        moved: Moved,
+        why_not: impl Fn(&RefundRecord) -> String,
+    ) -> Answer<Json<Data<Refund>>> {
         match moved {
             Moved::Done(refund) => Ok(Data::new(Refund::now(&refund))),
             Moved::Unknown => Err(Problem::not_found("refund")),
-            Moved::Stays(refund) => {
-                let status = refund.status.name().to_ascii_lowercase();
-                let detail = format!("a refund that is {status} cannot be {wish}");
-                Err(Problem::new(Code::WrongState, detail))
-            }
+            Moved::Stays(refund) => Err(Problem::new(Code::WrongState, why_not(&refund))),
             Moved::Refused(refusal) => {
                 let refund = self.store.refund(refund_id).await?;
                 let order_id = refund.map_or_else(String::new, |refund| refund.order_id);
@@ -328,14 +329,14 @@ fn accepted(refund: &RefundRecord) -> Response {
     (StatusCode::ACCEPTED, location, Data::new(refund)).into_response()
 }
 
-/// Take back a refund that nobody has asked the gateway for yet.
+/// Take back a refund that nobody has ever asked the gateway for.
 #[utoipa::path(
     post, path = "/refunds/{refund_id}/cancel", tag = "refunds", operation_id = "cancel_refund",
     params(("refund_id" = String, Path)),
     responses(
         (status = 200, description = "Cancelled, now or before", body = Data<Refund>),
         (status = 404, description = "No such refund"),
-        (status = 409, description = "It is not pending any more"),
+        (status = 409, description = "It is not pending any more, or is tried again, or is what goes back of a cancelled order"),
     ),
     security(("token" = ["refund"]))
 )]
@@ -349,7 +350,8 @@ pub async fn cancel(
         .store
         .cancel_refund(&refund_id, &caller.name, now)
         .await?;
-    app.moved(&refund_id, moved, "cancelled").await
+    app.moved(&refund_id, moved, RefundRecord::why_not_cancelled)
+        .await
 }
 
 /// Try a refund again that the gateway refused.
@@ -370,5 +372,9 @@ pub async fn retry(
     At(now): At,
 ) -> Answer<Json<Data<Refund>>> {
     let moved = refunds::retry(&app.store, &app.outside, &refund_id, &caller.name, now).await?;
-    app.moved(&refund_id, moved, "tried again").await
+    let why_not = |refund: &RefundRecord| {
+        let status = refund.status.name().to_ascii_lowercase();
+        format!("a refund that is {status} cannot be tried again")
+    };
+    app.moved(&refund_id, moved, why_not).await
 }

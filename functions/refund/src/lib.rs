@@ -1,7 +1,7 @@
 //! Gives money back: asks the gateway for each refund that a message names, and puts its answer on record.
 //!
 //! The gateway is asked under the refund's id, in every attempt. No answer is never taken for a no: then the message comes
-//! back, and the gateway is asked again under the same key, which gives money back once.
+//! back, and the gateway is asked what became of it, and once more where it knows nothing.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use edge::refunds::RefundMessage;
 use futures::future::join_all;
 use jiff::tz::TimeZone;
 use payments::{Gateway, Refund, Refunded};
-use store::refunds::{Moved, RefundRecord};
+use store::refunds::{Begun, Moved, RefundRecord};
 use store::{Engine, Moment, Store};
 use tokio::time::Instant;
 
@@ -64,7 +64,7 @@ async fn work_off<E: Engine, G: Gateway, Q>(
     let RefundMessage { refund_id } =
         RefundMessage::read(message.body.as_deref().unwrap_or_default())?;
     let begun = ports.store.begin_refund(&refund_id, moment.now).await?;
-    let Some(refund) = begun else {
+    let Some(Begun { refund, is_first }) = begun else {
         // It is on record before its message is sent.
         return Err(Fault::Malformed(format!("there is no refund {refund_id}")));
     };
@@ -76,13 +76,29 @@ async fn work_off<E: Engine, G: Gateway, Q>(
         charge: &refund.order_id,
         amount: refund.money()?,
     };
-    let answer = tokio::time::timeout_at(last_call, ports.gateway.refund(&asked)).await;
+    let answer = tokio::time::timeout_at(last_call, ask(ports.gateway, &asked, is_first)).await;
     let answer = answer.unwrap_or_else(|_| Err(Fault::Transient("time ran out".to_owned())))?;
     match answer {
         Refunded::Done { refund: reference } => {
             done(ports.store, &refund, &reference, moment).await
         }
         Refunded::Refused { why } => refused(ports.store, &refund, &why, moment).await,
+    }
+}
+
+/// A gateway may forget after a day under which keys it was asked, but not what it gave back.
+async fn ask(
+    gateway: &impl Gateway,
+    refund: &Refund<'_>,
+    is_first: bool,
+) -> Result<Refunded, Fault> {
+    let known = match is_first {
+        true => None,
+        false => gateway.refund_status(refund).await?,
+    };
+    match known {
+        Some(refunded) => Ok(refunded),
+        None => gateway.refund(refund).await,
     }
 }
 

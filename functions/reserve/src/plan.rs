@@ -194,10 +194,11 @@ impl<'a> Part<'a> {
             let order = &priced.order;
             let row = order.row;
             let own = order.order_id == order_id && found.is_from(Origin { import_id, row });
-            if own
-                && priced.by_catalog
-                && let Some(order) = found.as_priced(order)
-            {
+            let asked = Order {
+                prices: priced.prices,
+                ..order.clone()
+            };
+            if own && let Some(order) = found.as_priced(&asked) {
                 priced.order = order;
             }
         }

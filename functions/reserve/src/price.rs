@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Batch, Fault, Order, Reason};
+use domain::{Batch, Fault, Order, Prices, Reason};
 use store::{Engine, Store};
 
 /// An order of which all is known that it costs, or why it has no price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Priced {
     pub order: Order,
-    pub by_catalog: bool,
+    /// Where its prices were to come from.
+    pub prices: Prices,
     pub refused: Option<Reason>,
 }
 
@@ -24,18 +25,14 @@ pub async fn orders<E: Engine>(store: &Store<E>, batch: &Batch) -> Result<Vec<Pr
         .collect();
     let prices = store.prices(&skus).await?;
     let priced = batch.orders.iter().map(|order| {
-        let by_catalog = !order.prices.are_stated();
-        let (order, refused) = if by_catalog {
-            match order.priced(|sku| prices.get(sku).copied()) {
-                Ok(order) => (order, None),
-                Err(reason) => (order.clone(), Some(reason)),
-            }
-        } else {
-            (order.clone(), None)
+        let found = match order.prices.are_stated() {
+            true => Ok(order.clone()),
+            false => order.priced(|sku| prices.get(sku).copied()),
         };
+        let refused = found.as_ref().err().copied();
         Priced {
-            order,
-            by_catalog,
+            order: found.unwrap_or_else(|_| order.clone()),
+            prices: order.prices,
             refused,
         }
     });

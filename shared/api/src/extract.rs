@@ -191,7 +191,7 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<IdempotencyKey, Problem> {
         let missing = || {
             let detail = "send an Idempotency-Key, the same for each repetition of this request";
-            Problem::of_field(Code::IdempotencyKeyMissing, "Idempotency-Key", detail)
+            Problem::key_missing(detail)
         };
         let wrong = |why: String| Problem::of_field(Code::InvalidHeader, "Idempotency-Key", why);
         let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();

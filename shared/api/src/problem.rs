@@ -128,6 +128,10 @@ impl Problem {
         Problem { refundable, ..self }
     }
 
+    pub fn key_missing(detail: &str) -> Problem {
+        Problem::of_field(Code::IdempotencyKeyMissing, "Idempotency-Key", detail)
+    }
+
     pub fn key_reused() -> Problem {
         let detail = "something else was asked for under this key before";
         Problem::of_field(Code::IdempotencyKeyReused, "Idempotency-Key", detail)

@@ -234,6 +234,18 @@ impl Order {
         units
     }
 
+    /// Whether an order that was put on record with these is what this one asks for. Of one that the catalog prices, as far as
+    /// it says: what it was priced at then holds.
+    pub fn is_kept_as(&self, currency: Currency, total: Decimal, lines: &[Line]) -> bool {
+        let asked = |line: &Line| (line.sku.clone(), line.quantity);
+        let lines = match self.prices.are_stated() {
+            true => self.lines == lines,
+            false => self.lines.iter().map(asked).eq(lines.iter().map(asked)),
+        };
+        let total = self.prices == Prices::Catalog || self.total == total;
+        self.currency == currency && total && lines
+    }
+
     /// Whether an order that came over the wire is one that [`Order::new`] could have made.
     pub fn check(&self) -> Result<(), OrderError> {
         check_order_id(&self.order_id)?;

@@ -106,4 +106,11 @@ impl Gateway for PaymentGateway {
             PaymentGateway::Http(gateway) => gateway.refund(refund).await,
         }
     }
+
+    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        match self {
+            PaymentGateway::Simulated(gateway) => gateway.refund_status(refund).await,
+            PaymentGateway::Http(gateway) => gateway.refund_status(refund).await,
+        }
+    }
 }

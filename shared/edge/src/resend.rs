@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata};
 use domain::Fault;
 use jiff::Timestamp;
 use store::failures::{Changed, FailureRecord, RetryOf, State};
@@ -31,8 +31,8 @@ pub struct Resent {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotSent {
-    /// The queue refused it, so it does not have it.
-    Surely(String),
+    /// The queue refused it, so it does not have it: for good, or for a moment.
+    Surely(Fault),
     /// No answer: it may have it.
     Perhaps(String),
 }
@@ -73,9 +73,9 @@ pub async fn retry<E: Engine>(
     };
     match sources.send(resent(&record)).await {
         Ok(()) => {}
-        Err(NotSent::Surely(why)) => {
+        Err(NotSent::Surely(fault)) => {
             store.failure_was_not_sent(failure_id, claim.token).await?;
-            return Err(Fault::Refused(why));
+            return Err(fault);
         }
         // The record goes on to say RETRYING: nobody knows.
         Err(NotSent::Perhaps(why)) => return Err(Fault::Transient(why)),
@@ -116,7 +116,8 @@ impl Sources for SqsSources {
 
     async fn send(&self, message: Resent) -> Result<(), NotSent> {
         let Some(url) = self.urls.get(&message.queue) else {
-            return Err(NotSent::Surely(format!("no queue {}", message.queue)));
+            let why = format!("no queue {}", message.queue);
+            return Err(NotSent::Surely(Fault::Refused(why)));
         };
         let mut request = self
             .client
@@ -125,21 +126,57 @@ impl Sources for SqsSources {
             .message_body(message.body)
             .set_message_group_id(message.group);
         for (name, text) in aside::of_retry(&message.retry) {
-            let attribute = aside::text_attribute(&text)
-                .map_err(|fault| NotSent::Surely(fault.message().to_owned()))?;
+            let attribute = aside::text_attribute(&text).map_err(NotSent::Surely)?;
             request = request.message_attributes(name, attribute);
         }
         let Err(error) = request.send().await else {
             return Ok(());
         };
-        let refused = error
+        let status = error
             .raw_response()
-            .is_some_and(|response| response.status().is_client_error());
+            .map(|response| response.status().as_u16());
+        let code = error.code().map(str::to_owned);
         let why = DisplayErrorContext(error).to_string();
-        Err(if refused {
-            NotSent::Surely(why)
-        } else {
-            NotSent::Perhaps(why)
-        })
+        Err(not_sent(status, code.as_deref().unwrap_or_default(), why))
+    }
+}
+
+/// By the status of the answer, if there was one, and the service's own name of the error.
+fn not_sent(status: Option<u16>, code: &str, why: String) -> NotSent {
+    match status {
+        Some(429) => NotSent::Surely(Fault::Transient(why)),
+        Some(400..500) if code.contains("Throttl") => NotSent::Surely(Fault::Transient(why)),
+        Some(400..500) => NotSent::Surely(Fault::Refused(why)),
+        _ => NotSent::Perhaps(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_is_busy_refuses_nothing_for_good() {
+        let ask = |status, code: &str| not_sent(status, code, "why".to_owned());
+        let why = || "why".to_owned();
+        for (status, code) in [
+            (400, "RequestThrottled"),
+            (400, "ThrottlingException"),
+            (429, "TooManyRequests"),
+        ] {
+            let busy = NotSent::Surely(Fault::Transient(why()));
+            assert_eq!(ask(Some(status), code), busy, "{code}");
+        }
+        for (status, code) in [(403, "AccessDenied"), (400, "InvalidMessageContents")] {
+            let refused = NotSent::Surely(Fault::Refused(why()));
+            assert_eq!(ask(Some(status), code), refused, "{code}");
+        }
+        for status in [None, Some(500), Some(503)] {
+            assert_eq!(
+                ask(status, "Throttling"),
+                NotSent::Perhaps(why()),
+                "{status:?}"
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Voidable};
+use crate::{Answer, Refund, Refunded, Voidable};
 
 pub const SIGNATURE: &str = "ordermill-signature";
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -40,6 +40,11 @@ const IN_A_PATH: &AsciiSet = &CONTROLS
 /// `GET`: how a charge stands.
 pub fn charge_path(key: &str) -> String {
     format!("{CHARGES}/{}", utf8_percent_encode(key, IN_A_PATH))
+}
+
+/// `GET`: a refund that was made.
+pub fn refund_path(key: &str) -> String {
+    format!("{REFUNDS}/{}", utf8_percent_encode(key, IN_A_PATH))
 }
 
 /// `POST`: voids it.
@@ -138,6 +143,24 @@ pub struct RefundAnswer {
     pub charge: String,
     pub amount: Decimal,
     pub currency: Currency,
+}
+
+impl RefundAnswer {
+    /// A gateway that gave back something else than it was asked for is not to be gone on with.
+    pub fn of(self, refund: &Refund<'_>) -> Result<Refunded, Fault> {
+        let amount = refund.amount;
+        if self.key == refund.key
+            && self.charge == refund.charge
+            && self.amount == amount.amount()
+            && self.currency == amount.currency()
+        {
+            return Ok(Refunded::Done { refund: self.id });
+        }
+        Err(Fault::Corrupt(format!(
+            "asked for {amount} of {} under {}, the gateway has {} {} of {} under {}",
+            refund.charge, refund.key, self.amount, self.currency, self.charge, self.key
+        )))
+    }
 }
 
 /// Why a request was not done.

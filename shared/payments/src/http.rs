@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::contract::{
     CHARGES, ChargeAnswer, ChargeRequest, IDEMPOTENCY_KEY, LEDGER, LedgerEntry, LedgerPage,
     Problem, ProblemCode, REFUNDS, RefundAnswer, RefundRequest, SIGNATURE, VoidRequest,
-    charge_path, void_path,
+    charge_path, refund_path, void_path,
 };
 use crate::{Answer, Charge, Gateway, Refund, Refunded, SigningKey, Voidable};
 
@@ -216,10 +216,21 @@ impl<K: Keys> Gateway for Http<K> {
             .ask(Method::POST, REFUNDS, refund.key, Some(&request))
             .await?;
         match answer {
-            Ok(answer) => Ok(Refunded::Done { refund: answer.id }),
+            Ok(answer) => answer.of(refund),
             Err(problem) if problem.code == ProblemCode::NotRefundable => Ok(Refunded::Refused {
                 why: problem.message,
             }),
+            Err(problem) => Err(unexpected(problem)),
+        }
+    }
+
+    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        let answer: Result<RefundAnswer, Problem> = self
+            .ask(Method::GET, &refund_path(refund.key), "", None::<&()>)
+            .await?;
+        match answer {
+            Ok(answer) => answer.of(refund).map(Some),
+            Err(problem) if problem.code == ProblemCode::NotFound => Ok(None),
             Err(problem) => Err(unexpected(problem)),
         }
     }

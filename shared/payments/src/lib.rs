@@ -81,4 +81,10 @@ pub trait Gateway {
     fn void(&self, key: &str, which: Voidable) -> impl Future<Output = Result<Answer, Fault>>;
 
     fn refund(&self, refund: &Refund<'_>) -> impl Future<Output = Result<Refunded, Fault>>;
+
+    /// Nothing where no money went back under the key.
+    fn refund_status(
+        &self,
+        refund: &Refund<'_>,
+    ) -> impl Future<Output = Result<Option<Refunded>, Fault>>;
 }

@@ -33,6 +33,10 @@ impl<G: Gateway> Gateway for Patient<G> {
     async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, Fault> {
         patiently(async || self.0.refund(refund).await).await
     }
+
+    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        patiently(async || self.0.refund_status(refund).await).await
+    }
 }
 
 async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {

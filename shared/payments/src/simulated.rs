@@ -85,6 +85,11 @@ impl Gateway for Simulated {
             refund: format!("sim_{}", ids::short_hash(&["refund", refund.key])),
         })
     }
+
+    /// It gives the same back again.
+    async fn refund_status(&self, _refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Each is one transaction of the order and the journal; a cancellation has the stock and a refund in it as well. What was
 //! done before is success; what is not as it must be is `Corrupt`, and never repaired here.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use domain::journal::{Change as JournalChange, Deed, Entry, Kind};
@@ -214,14 +213,8 @@ fn cancelled(order: &OrderRecord, asked: &Asked<'_>, moment: &Moment) -> Result<
         .filter(|(_, units)| *units > 0)
         .map(|(line, units)| (line.sku.clone(), units, line.unit_price))
         .collect();
-    // Each product once, however many lines it stands in.
-    let mut restocked: BTreeMap<&str, u64> = BTreeMap::new();
-    for (sku, units, _) in &back {
-        *restocked.entry(sku).or_default() += u64::from(*units);
-    }
-    for (sku, units) in restocked {
-        writes.push(products::restock(sku, units)?);
-    }
+    let restocked = back.iter().map(|(sku, units, _)| (sku.as_str(), *units));
+    writes.extend(products::restock(restocked)?);
     writes.push(told(Kind::Cancelled, order, amount, back, asked, moment)?);
     Ok(writes)
 }

@@ -94,6 +94,12 @@ impl OrderRecord {
         self.origin() == origin
     }
 
+    /// Whether it is what this order asks for, of the same customer.
+    pub fn asks_for(&self, order: &Order) -> bool {
+        self.customer_id == order.customer_id
+            && order.is_kept_as(self.currency, self.total, &self.lines)
+    }
+
     pub fn account(&self) -> Account {
         Account {
             refundable: self.refundable,
@@ -159,22 +165,16 @@ impl Found {
 
     /// Whether what was put on record is what this order asks for. A row that was read under other settings is not.
     pub fn asks_for(&self, order: &Order) -> bool {
-        self.currency == order.currency && self.total == order.total && self.lines == order.lines
+        order.is_kept_as(self.currency, self.total, &self.lines)
     }
 
-    /// The same for an order that the catalog priced: what it was priced at then holds.
+    /// An order that the catalog has to price, as it was priced then.
     pub fn as_priced(&self, order: &Order) -> Option<Order> {
-        let asked = |line: &Line| (line.sku.clone(), line.quantity);
-        let same = self
-            .lines
-            .iter()
-            .map(asked)
-            .eq(order.lines.iter().map(asked));
-        same.then(|| Order {
-            currency: self.currency,
+        self.asks_for(order).then(|| Order {
             total: self.total,
             adjustment: self.adjustment,
             lines: self.lines.clone(),
+            prices: Prices::Stated,
             ..order.clone()
         })
     }

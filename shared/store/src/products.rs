@@ -1,6 +1,6 @@
 //! Products and their stock. Always `stocked = available + reserved + sold`, in every single write.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::catalog::Policy;
 use domain::pricing::Price;
@@ -75,9 +75,17 @@ pub fn release(sku: &str, units: u64) -> Result<Write, Fault> {
     shift(sku, "reserved", "available", units)
 }
 
-/// sold → available: what came back can be sold again.
-pub fn restock(sku: &str, units: u64) -> Result<Write, Fault> {
-    shift(sku, "sold", "available", units)
+/// sold → available: what came back can be sold again. Each product once, however many lines it stands in.
+pub(crate) fn restock<'a>(
+    back: impl IntoIterator<Item = (&'a str, u32)>,
+) -> Result<Vec<Write>, Fault> {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for (sku, units) in back {
+        *sums.entry(sku).or_default() += u64::from(units);
+    }
+    let sums = sums.into_iter();
+    sums.map(|(sku, units)| shift(sku, "sold", "available", units))
+        .collect()
 }
 
 fn shift(sku: &str, from: &'static str, to: &'static str, units: u64) -> Result<Write, Fault> {

@@ -2,8 +2,6 @@
 //!
 //! What was done before is success; what is not as it must be is `Corrupt`, and never repaired here.
 
-use std::collections::BTreeMap;
-
 use domain::journal::{Change as JournalChange, Entry};
 use domain::refund::{Account, RefundEvent, RefundStatus, Refusal, next, sources};
 use domain::{Fault, Status};
@@ -14,7 +12,7 @@ use crate::item::{record, value};
 use crate::ops::{Change, Condition, Verdict, Write, number, text};
 use crate::orders::OrderRecord;
 use crate::pending::shard;
-use crate::refunds::{Moved, RefundRecord, key};
+use crate::refunds::{Begun, Moved, RefundRecord, key};
 use crate::retry::{Store, Wait};
 use crate::settlement::Moment;
 use crate::{journal, orders, products};
@@ -53,12 +51,15 @@ impl<E: Engine> Store<E> {
         &self,
         refund_id: &str,
         now: Timestamp,
-    ) -> Result<Option<RefundRecord>, Fault> {
+    ) -> Result<Option<Begun>, Fault> {
         let Some(found) = self.refund(refund_id).await? else {
             return Ok(None);
         };
         if next(Some(found.status), RefundEvent::Begin).is_none() {
-            return Ok(Some(found));
+            return Ok(Some(Begun {
+                refund: found,
+                is_first: false,
+            }));
         }
         let changes = vec![
             Change::Set("processing_at", text(now.to_string())),
@@ -66,8 +67,12 @@ impl<E: Engine> Store<E> {
         ];
         let begin = moved(&found, RefundEvent::Begin, changes, Condition::Always)?;
         // Refused, somebody else was quicker, or the answer was lost: either way it is as it is.
-        let _begun = self.write(&begin).await?;
-        self.refund(refund_id).await
+        let begun = self.write(&begin).await?.is_ok();
+        let refund = self.refund(refund_id).await?;
+        Ok(refund.map(|refund| Begun {
+            is_first: begun && refund.attempts == 1,
+            refund,
+        }))
     }
 
     /// The gateway gave the money back. What comes back with it is in stock again, where it is to be.
@@ -81,7 +86,8 @@ impl<E: Engine> Store<E> {
         let mut changes = ended(now);
         changes.push(Change::Set("reference", text(reference)));
         changes.push(Change::Remove("failure"));
-        let mut more = restocked(refund)?;
+        let lines = refund.lines.iter().filter(|line| line.restock);
+        let mut more = products::restock(lines.map(|line| (line.sku.as_str(), line.quantity)))?;
         more.push(journal::append(&Entry::refunded(
             &refund.refund_id,
             &refund.import_id,
@@ -122,7 +128,8 @@ impl<E: Engine> Store<E> {
         self.end(step, RefundStatus::Failed).await
     }
 
-    /// Nobody has asked the gateway yet, and nobody will.
+    /// Nobody has ever asked the gateway, and nobody will. One that came with the cancellation of its order stays: the order
+    /// would stay cancelled.
     pub async fn cancel_refund(
         &self,
         refund_id: &str,
@@ -132,13 +139,17 @@ impl<E: Engine> Store<E> {
         let Some(refund) = self.refund(refund_id).await? else {
             return Ok(Moved::Unknown);
         };
+        if refund.is_of_cancellation() {
+            return Ok(Moved::Stays(Box::new(refund)));
+        }
         let mut changes = ended(now);
         changes.push(Change::Set("cancelled_by", text(by)));
         let step = Step {
             refund: &refund,
             event: RefundEvent::Cancel,
             changes,
-            condition: Condition::Always,
+            // One that is tried again may have been granted to a run that died.
+            condition: Condition::Is("attempts", number(0)),
             account: &|order| order.account().give_back(refund.part()),
             only_refundable: false,
             more: Vec::new(),
@@ -329,18 +340,6 @@ fn ended(now: Timestamp) -> Vec<Change> {
 pub(crate) fn first_look(now: Timestamp) -> Timestamp {
     let look = now.checked_add(FIRST_LOOK).unwrap_or(now);
     look.round(Unit::Second).unwrap_or(look)
-}
-
-/// Each product once, however many lines it stands in.
-fn restocked(refund: &RefundRecord) -> Result<Vec<Write>, Fault> {
-    let mut units: BTreeMap<&str, u64> = BTreeMap::new();
-    for line in refund.lines.iter().filter(|line| line.restock) {
-        *units.entry(&line.sku).or_default() += u64::from(line.quantity);
-    }
-    let writes = units.into_iter();
-    writes
-        .map(|(sku, units)| products::restock(sku, units))
-        .collect()
 }
 
 /// What the journal is told: the amount, and all that comes back for it, whether it can be sold again or not.

@@ -116,6 +116,24 @@ impl RefundRecord {
     pub fn part(&self) -> Part<'_> {
         (self.amount, &self.lines)
     }
+
+    pub(crate) fn is_of_cancellation(&self) -> bool {
+        self.refund_id == ids::refund_id_of_cancelled(&self.order_id)
+    }
+
+    /// Why it was not cancelled, where somebody wished it.
+    pub fn why_not_cancelled(&self) -> String {
+        let status = self.status.name().to_ascii_lowercase();
+        match self.status {
+            _ if self.is_of_cancellation() => {
+                "what goes back of a cancelled order cannot be cancelled".to_owned()
+            }
+            RefundStatus::Pending => {
+                "the gateway was asked before, and may have given the money back".to_owned()
+            }
+            _ => format!("a refund that is {status} cannot be cancelled"),
+        }
+    }
 }
 
 /// What somebody asks for. Under the same key, the same is asked for once.
@@ -134,7 +152,7 @@ impl RefundRequest<'_> {
         ids::refund_id(self.key)
     }
 
-    /// The same for what means the same: 5 and 5.00 do.
+    /// The same for what means the same: 5 and 5.00 do. Whoever asks: who renewed a token may ask again.
     pub(crate) fn fingerprint(&self) -> Result<String, Fault> {
         let wanted = match self.wanted {
             Wanted::Amount(amount) => Wanted::Amount(amount.normalize()),
@@ -142,8 +160,7 @@ impl RefundRequest<'_> {
         };
         let wanted = serde_json::to_string(&wanted)
             .map_err(|error| Fault::Corrupt(format!("a request could not be written: {error}")))?;
-        let parts = [self.order_id, &wanted, self.reason, self.requested_by];
-        Ok(ids::short_hash(&parts))
+        Ok(ids::short_hash(&[self.order_id, &wanted, self.reason]))
     }
 }
 
@@ -158,6 +175,14 @@ pub enum Requested {
     KeyReused,
     NoSuchOrder,
     Refused(Refusal),
+}
+
+/// A refund that the gateway may be asked for, while it is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begun {
+    pub refund: RefundRecord,
+    /// Nobody can have asked for it before this call.
+    pub is_first: bool,
 }
 
 /// What became of a wish to move a refund on.

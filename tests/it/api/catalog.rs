@@ -41,7 +41,7 @@ async fn a_product_becomes_what_it_should_be() {
     });
     assert_eq!((created.status, created.data()), (201, &expected));
     assert_eq!(bench.get(&url).await.data(), &expected);
-    let counted = bench.ask(put(sku, tea(Some(7)))).await;
+    let counted = bench.ask(put(sku, tea(Some(7))).key("k")).await;
     assert_eq!((counted.status, units(&counted)), (200, [7, 7, 0, 0]));
     // Without a stock it stays as it is.
     let renamed = json!({"name": "Tea", "price": "5", "currency": "USD"});
@@ -52,7 +52,8 @@ async fn a_product_becomes_what_it_should_be() {
         (&json!("Tea"), &json!("5.00"))
     );
     let yen = json!({"name": "Tea", "price": "500", "currency": "JPY", "stock": 3});
-    assert_eq!(bench.ask(put("JP", yen)).await.data()["price"], "500");
+    let yen = bench.ask(put("JP", yen).key("yen")).await;
+    assert_eq!(yen.data()["price"], "500");
     assert_eq!(
         bench.get("/products/none").await.problem(),
         (404, "not_found")
@@ -80,7 +81,7 @@ async fn what_no_product_can_be_is_refused() {
     ] {
         let mut body = tea(Some(1));
         body[field] = value;
-        let answer = bench.ask(put("T", body)).await;
+        let answer = bench.ask(put("T", body).key("k")).await;
         assert_eq!(answer.problem(), problem, "{field}");
         assert_eq!(answer.body["field"], field);
     }
@@ -117,18 +118,28 @@ async fn a_key_does_it_once_for_each_caller() {
     assert_eq!((repeated.status, units(&repeated)), (200, [20, 20, 0, 0]));
     let more = bench.ask(restock("T", 5).key("l").caller("eve")).await;
     assert_eq!(units(&more), [25, 25, 0, 0]);
-    // Without a key each is a request of its own.
+    let counted = bench.ask(put("T", tea(Some(3))).key("count")).await;
+    assert_eq!(units(&counted), [3, 3, 0, 0]);
+    // Without a key each is a request of its own, so it may not say what lies there.
+    let keyless = bench.ask(put("T", tea(Some(9)))).await;
+    assert_eq!(keyless.problem(), (400, "idempotency_key_missing"));
+    assert_eq!(keyless.body["field"], "Idempotency-Key");
     for _ in 0..2 {
-        let counted = bench.ask(put("T", tea(Some(3)))).await;
-        assert_eq!(units(&counted), [3, 3, 0, 0]);
-        bench
-            .ask(
-                restock("T", 1)
-                    .key(&format!("{:?}", units(&counted)))
-                    .caller("x"),
-            )
-            .await;
+        let kept = bench.ask(put("T", tea(None))).await;
+        assert_eq!(units(&kept), [3, 3, 0, 0]);
     }
+}
+
+#[tokio::test]
+async fn a_count_whose_answer_was_lost_sells_nothing_twice() {
+    let bench = Bench::new();
+    let count = || put("T", tea(Some(10))).key("k");
+    bench.ask(count()).await;
+    let taken = store::products::take("T", 4).expect("a write");
+    let taken = bench.store.write(&taken).await.expect("an answer");
+    assert_eq!(taken, Ok(()));
+    let again = bench.ask(count()).await;
+    assert_eq!((again.status, units(&again)), (200, [10, 6, 4, 0]));
 }
 
 #[tokio::test]
@@ -138,7 +149,7 @@ async fn what_comes_in_is_added_to_what_there_is() {
     assert_eq!(keyless.problem(), (400, "idempotency_key_missing"));
     let unknown = bench.ask(restock("T", 1).key("k")).await;
     assert_eq!(unknown.problem(), (404, "not_found"));
-    bench.ask(put("T", tea(Some(1)))).await;
+    bench.ask(put("T", tea(Some(1))).key("put")).await;
     let none = bench.ask(restock("T", 0).key("k")).await;
     assert_eq!(none.problem(), (422, "unprocessable"));
     let less = bench.ask(restock("T", -1).key("k")).await;

@@ -1,5 +1,6 @@
 //! What is stuck, and what people do about it.
 
+use domain::Fault;
 use edge::figures::Rebuild;
 use edge::resend::NotSent;
 use jiff::SignedDuration;
@@ -107,8 +108,16 @@ async fn a_queue_that_does_not_take_it_leaves_it_open_or_in_doubt() {
     is_refused(&bench.ask(retry("fl_2", "")).await);
     let refusals = &bench.done.sources.refusals;
     let refuse = |how| refusals.lock().expect("a lock").push(how);
-    refuse(NotSent::Surely("too long".to_owned()));
-    is_refused(&bench.ask(retry("fl_1", "")).await);
+    let why = "AccessDenied: arn:aws:sts::123456789012:assumed-role/ordermill-command";
+    refuse(NotSent::Surely(Fault::Refused(why.to_owned())));
+    let refused = bench.ask(retry("fl_1", "")).await;
+    is_refused(&refused);
+    assert!(!refused.text.contains("arn"), "{}", refused.text);
+    assert_eq!(failure(&bench, "fl_1").await["state"], "OPEN");
+    refuse(NotSent::Surely(Fault::Transient(why.to_owned())));
+    let busy = bench.ask(retry("fl_1", "")).await;
+    assert_eq!(busy.problem(), (503, "unavailable"));
+    assert!(!busy.text.contains("arn"), "{}", busy.text);
     assert_eq!(failure(&bench, "fl_1").await["state"], "OPEN");
     refuse(NotSent::Perhaps("no answer".to_owned()));
     let doubtful = bench.ask(retry("fl_1", "")).await;

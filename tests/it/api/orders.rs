@@ -132,7 +132,12 @@ async fn an_order_without_an_id_is_named_by_its_key_and_its_caller() {
     assert_eq!(files(&bench).len(), 3);
     let mut named = body.clone();
     named["order_id"] = json!(" O-7 ");
-    let named = bench.ask(new(named).key("k")).await;
+    // Under two names it would be two orders when one of them changes.
+    let twice = bench.ask(new(named.clone()).key("k")).await;
+    assert_eq!(twice.problem(), (422, "unprocessable"));
+    assert_eq!(twice.body["field"], "Idempotency-Key");
+    assert_eq!(files(&bench).len(), 3);
+    let named = bench.ask(new(named)).await;
     assert_eq!(named.data()["order_id"], "O-7");
     assert_eq!(named.data()["url"], "/orders/O-7");
 }
@@ -155,9 +160,50 @@ async fn an_id_that_another_order_has_is_taken() {
         assert_eq!(answer.body["field"], "order_id");
     }
     assert_eq!(files(&bench).len(), 1);
-    // The same, said in other words.
+    // The same, said in other words: it is on record, and needs no file.
     let same = bench.ask(new(order("C-1", 2, "5"))).await;
-    assert_eq!(same.status, 202);
+    assert_eq!((same.status, is_replay(&same)), (202, true));
+    assert_eq!(files(&bench), [key]);
+}
+
+#[tokio::test]
+async fn an_order_that_the_catalog_priced_is_another_one_under_another_total_or_currency() {
+    let bench = Bench::new();
+    stock(&bench.store, &[("S", 100)]).await;
+    let order = |id: &str, total: Option<&str>, currency: &str| {
+        let items = [json!({"sku": "S", "quantity": 2})];
+        let mut body =
+            json!({"order_id": id, "customer_id": "C-1", "currency": currency, "items": items});
+        if let Some(total) = total {
+            body["total"] = json!(total);
+        }
+        new(body)
+    };
+    bench.ask(order("O-1", Some("15.00"), "USD")).await;
+    bench.ask(order("O-2", None, "USD")).await;
+    for key in files(&bench) {
+        settled(&bench, &key).await;
+    }
+    let priced = kept(&bench.store, "O-2").await.total;
+    for other in [
+        order("O-1", Some("15.01"), "USD"),
+        order("O-1", Some("15.00"), "EUR"),
+        order("O-2", None, "EUR"),
+        order("O-2", Some("0.01"), "USD"),
+    ] {
+        assert_eq!(bench.ask(other).await.problem(), (409, "already_exists"));
+    }
+    // One that states no total takes what the catalog, or somebody before, said.
+    for same in [
+        order("O-1", Some("15"), "USD"),
+        order("O-1", None, "USD"),
+        order("O-2", None, "USD"),
+        order("O-2", Some(&priced.to_string()), "USD"),
+    ] {
+        let same = bench.ask(same).await;
+        assert_eq!((same.status, is_replay(&same)), (202, true), "{same:?}");
+    }
+    assert_eq!(files(&bench).len(), 2);
 }
 
 #[tokio::test]
@@ -321,6 +367,11 @@ async fn an_order_is_shipped_delivered_and_cancelled_in_its_sequence() {
         std::slice::from_ref(&id)
     );
     assert_eq!(bench.ask(deed("O-2", "cancel")).await.text, cancelled.text);
+    wrong(
+        bench
+            .ask(call("POST", &format!("/refunds/{id}/cancel")))
+            .await,
+    );
     assert_eq!(bench.done.refunds.lock().expect("a lock").len(), 2);
     worked_off(&bench.store, &bank, &[id]).await;
     let again = bench.ask(deed("O-2", "cancel")).await;

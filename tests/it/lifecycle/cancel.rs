@@ -59,6 +59,9 @@ async fn a_cancelled_order_gives_all_of_it_back() {
     let back: Vec<u32> = change.lines.iter().map(|line| line.1).collect();
     assert_eq!(back, [3, 1, 2]);
     balanced(&store).await;
+    // The order would stay cancelled, and nothing be on its way.
+    let taken_back = store.cancel_refund(&its.refund_id, "ada", now()).await;
+    assert_eq!(taken_back, Ok(Moved::Stays(Box::new(its.clone()))));
     completed(&store, &its.refund_id).await;
     let order = kept(&store, "O-1").await;
     assert_eq!(order.payment_status(), Some(PaymentStatus::Refunded));

@@ -55,7 +55,7 @@ async fn a_story_goes_from_the_row_to_the_last_refund() {
     cancelled.expect("an answer");
     let its = its_refund(&store, "O-2").await.refund_id;
     let refund = store.begin_refund(&its, later.now).await;
-    let refund = refund.expect("an answer").expect("a refund");
+    let refund = refund.expect("an answer").expect("a refund").refund;
     let done = store.complete_refund(&refund, "sim_2", &later).await;
     done.expect("an answer");
     assert_eq!(engine.items(Table::Journal).len(), 4);

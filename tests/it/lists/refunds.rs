@@ -65,7 +65,7 @@ async fn add<E: Engine>(store: &Store<E>, random: &mut Rng) {
         ),
         1 => {
             let begun = store.begin_refund(&id, now()).await.expect("an answer");
-            let begun = begun.expect("a refund");
+            let begun = begun.expect("a refund").refund;
             let done = store.complete_refund(&begun, "sim", &moment()).await;
             done.expect("completed");
         }

@@ -1,7 +1,7 @@
 //! A gateway with the books of the reference gateway, that loses answers, and says no where it is told to; and the
 //! function `refund` at work on messages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Bank {
     random: RefCell<fastrand::Rng>,
     /// Of a hundred requests, so many get no answer, half of them after they were done.
     silent: u8,
+    /// It has forgotten under which keys it gave money back, and gives again what it is asked for.
+    pub forgets: Cell<bool>,
     /// How often it says no to a refund before it says yes.
     pub refuses: RefCell<HashMap<String, u32>>,
 }
@@ -39,6 +41,7 @@ impl Bank {
             book: RefCell::new(Book::new(SignedDuration::from_hours(1))),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             silent,
+            forgets: Cell::default(),
             refuses: RefCell::default(),
         }
     }
@@ -101,7 +104,11 @@ impl Gateway for Bank {
         }
         let answer = {
             let mut book = self.book.borrow_mut();
-            book.refund(refund.key, refund.charge, refund.amount, now())
+            let key = match self.forgets.get() && book.find_refund(refund.key).is_ok() {
+                true => &format!("{}#{}", refund.key, book.entries().len()),
+                false => refund.key,
+            };
+            book.refund(key, refund.charge, refund.amount, now())
         };
         tokio::task::yield_now().await;
         match answer {
@@ -111,6 +118,15 @@ impl Gateway for Bank {
                 why: problem.message,
             }),
         }
+    }
+
+    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        tokio::task::yield_now().await;
+        if self.loses() != (false, false) {
+            return Err(lost());
+        }
+        let found = self.book.borrow().find_refund(refund.key).ok();
+        found.map(|answer| answer.of(refund)).transpose()
     }
 }
 

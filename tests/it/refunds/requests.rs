@@ -190,6 +190,28 @@ async fn each_step_may_be_done_again_and_none_after_the_end() {
 }
 
 #[tokio::test]
+async fn one_that_is_tried_again_is_not_cancelled() {
+    let (engine, store) = new();
+    sold(&store, "O-1", &[("A", 2)]).await;
+    let id = opened(&store, "k", "O-1", &Wanted::Full).await;
+    let asked = begun(&store, &id).await;
+    let no = store.fail_refund(&asked, "no", now()).await;
+    no.expect("an answer");
+    let retried = store.retry_refund(&id, "ada", now()).await;
+    assert!(matches!(retried, Ok(Moved::Done(_))), "{retried:?}");
+    let stored = everything(&engine);
+    match store.cancel_refund(&id, "ada", now()).await {
+        Ok(Moved::Stays(found)) => {
+            assert_eq!(found.status, RefundStatus::Pending);
+            assert!(found.why_not_cancelled().contains("asked before"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(everything(&engine), stored);
+    assert!(matches!(completed(&store, &id).await, Moved::Done(_)));
+}
+
+#[tokio::test]
 async fn one_that_failed_is_tried_again_if_there_is_enough_left() {
     let (_, store) = new();
     sold(&store, "O-1", &[("A", 2)]).await;
@@ -262,7 +284,7 @@ async fn either_it_is_cancelled_or_the_gateway_is_asked() {
         assert_eq!(refund(&store, &id).await.status, expected);
         // Whoever asks the gateway was told that it may.
         assert!(
-            !is_cancelled || begun.status == RefundStatus::Cancelled,
+            !is_cancelled || begun.refund.status == RefundStatus::Cancelled,
             "{begun:?}"
         );
         won[usize::from(is_cancelled)] += 1;

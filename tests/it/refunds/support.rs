@@ -97,5 +97,5 @@ pub async fn completed<E: Engine>(store: &Store<E>, refund_id: &str) -> Moved {
 
 pub async fn begun<E: Engine>(store: &Store<E>, refund_id: &str) -> RefundRecord {
     let begun = store.begin_refund(refund_id, now()).await;
-    begun.expect("an answer").expect("a refund")
+    begun.expect("an answer").expect("a refund").refund
 }

@@ -8,6 +8,7 @@ use domain::refund::{RefundStatus, Wanted};
 use edge::refunds;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use payments::{Gateway, Refund, Refunded};
 use rust_decimal::Decimal;
 use store::memory::{Faults, MemoryEngine};
 use store::ops::Item;
@@ -16,7 +17,7 @@ use store::schema::Table;
 use store::{Engine, Store};
 
 use super::bank::{Bank, Outbox, at, compared, messages, run, worked_off};
-use super::support::{cents, kept, lines, opened, refund, request, sold_through};
+use super::support::{begun, cents, kept, lines, opened, refund, request, sold_through};
 use crate::support::{drift, now, read, tally_and_verify};
 
 const ROUGH: Faults = Faults {
@@ -231,6 +232,41 @@ async fn what_the_gateway_refuses_can_be_asked_for_again() {
     );
     assert_eq!(compared(&store, &bank).await, [""; 0]);
     assert!(drift(&tally_and_verify(&store).await).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_forgets_its_keys_gives_nothing_back_twice() {
+    for again in [false, true] {
+        let (store, bank) = (Store::new(MemoryEngine::new(), 1), Bank::new(0, 0));
+        sold_through(&store, &bank, "O-1", &[("A", 3)]).await;
+        let id = opened(&store, "k", "O-1", &Wanted::Amount(cents(500))).await;
+        let ids = [id.clone()];
+        if again {
+            bank.refuse(&id, 1);
+            worked_off(&store, &bank, &ids).await;
+            let retried = refunds::retry(&store, &Outbox::default(), &id, "ada", now()).await;
+            retried.expect("an answer");
+        }
+        // Granted to a run that died before it could say so; the second time, before somebody tried again.
+        let found = match again {
+            true => refund(&store, &id).await,
+            false => begun(&store, &id).await,
+        };
+        let asked = Refund {
+            key: &id,
+            charge: "O-1",
+            amount: found.money().expect("an amount"),
+        };
+        let granted = bank.refund(&asked).await.expect("an answer");
+        bank.forgets.set(true);
+        worked_off(&store, &bank, &ids).await;
+        let done = refund(&store, &id).await;
+        let reference = done.reference.expect("the gateway's reference");
+        assert_eq!(granted, Refunded::Done { refund: reference });
+        assert_eq!(done.status, RefundStatus::Completed);
+        assert_eq!(bank.given_back("O-1"), cents(500));
+        assert_eq!(compared(&store, &bank).await, [""; 0]);
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::{Fault, Money, ids};
 use jiff::{SignedDuration, Timestamp};
 use ordermill::gateway::{Book, Verdict};
-use payments::contract::{ChargeAnswer, ChargeChanged, Problem, ProblemCode};
+use payments::contract::{ChargeAnswer, ChargeChanged, LedgerEntry, Problem, ProblemCode};
 use payments::{Answer, Charge, Gateway, Refund, Refunded, Voidable};
 use tokio::time::Instant;
 
@@ -36,6 +36,9 @@ pub struct Webhook {
     pub precious: bool,
 }
 
+/// For so long the gateway knows under which keys it gave money back: as long as a run that asks may last.
+const REMEMBERS: SignedDuration = SignedDuration::from_secs(20);
+
 /// Whether the bank insists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Late {
@@ -55,6 +58,19 @@ impl SimGateway {
             book: Arc::new(Mutex::new(Book::new(settles_after))),
             outbox: RefCell::default(),
             undecided: RefCell::default(),
+        }
+    }
+
+    /// Under which name the books have what is asked for under a key: it is another one when the key was forgotten.
+    fn name(&self, key: &str) -> String {
+        let now = self.now();
+        let forgotten = |entry: &&LedgerEntry| {
+            let name = entry.refund.as_deref().unwrap_or_default();
+            name.split('#').next() == Some(key) && now.duration_since(entry.at) > REMEMBERS
+        };
+        match self.book().entries().iter().filter(forgotten).count() {
+            0 => key.to_owned(),
+            times => format!("{key}#{times}"),
         }
     }
 
@@ -255,14 +271,23 @@ impl Gateway for SimGateway {
                 let code = ProblemCode::NotRefundable;
                 return Err(Problem { code, message });
             }
-            self.book()
-                .refund(refund.key, refund.charge, money, self.now())
+            let name = self.name(refund.key);
+            self.book().refund(&name, refund.charge, money, self.now())
         });
         match answer.await? {
             Ok(answer) => Ok(Refunded::Done { refund: answer.id }),
             Err(problem) if problem.code == ProblemCode::NotRefundable => Ok(Refunded::Refused {
                 why: problem.message,
             }),
+            Err(problem) => Err(unexpected(problem)),
+        }
+    }
+
+    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        let found = self.request(|| self.book().find_refund(refund.key)).await?;
+        match found {
+            Ok(answer) => answer.of(refund).map(Some),
+            Err(problem) if problem.code == ProblemCode::NotFound => Ok(None),
             Err(problem) => Err(unexpected(problem)),
         }
     }

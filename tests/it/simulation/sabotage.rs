@@ -61,10 +61,12 @@ pub enum Sabotage {
     CancelsWithoutUnits,
     /// What is left of a cancelled order is said to be on its way, and is not.
     CancelsWithoutRefund,
+    /// A refund is asked for again, and nobody asks first what became of it.
+    RefundsUnasked,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 22] = [
+    pub const ALL: [Sabotage; 23] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -87,6 +89,7 @@ impl Sabotage {
         Sabotage::CancelsWithoutStock,
         Sabotage::CancelsWithoutUnits,
         Sabotage::CancelsWithoutRefund,
+        Sabotage::RefundsUnasked,
     ];
 
     /// The promise that is broken first of all.
@@ -104,7 +107,9 @@ impl Sabotage {
             }
             Sabotage::ForgetsConditions => Promise::StatusesFollowTheGraph,
             Sabotage::SkipsTheJournal => Promise::TheJournalIsTheOrders,
-            Sabotage::KeepsLatePayments | Sabotage::VoidsApprovals => Promise::TheLedgerIsOurBooks,
+            Sabotage::KeepsLatePayments | Sabotage::VoidsApprovals | Sabotage::RefundsUnasked => {
+                Promise::TheLedgerIsOurBooks
+            }
             Sabotage::NeverExpires => Promise::EverythingEnds,
             Sabotage::OverwritesOrders => Promise::OrdersKeepTheirRow,
             Sabotage::DropsEntries
@@ -404,6 +409,20 @@ impl<G: Gateway> Gateway for Wired<'_, G> {
     }
 
     async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, Fault> {
-        self.gateway.refund(refund).await
+        let answer = self.gateway.refund(refund).await;
+        match self.sabotage {
+            // Seldom told, so that it is asked again often.
+            Some(Sabotage::RefundsUnasked) if !self.draw.is_multiple_of(8) => {
+                Err(Fault::Transient("no answer".to_owned()))
+            }
+            _ => answer,
+        }
+    }
+
+    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
+        match self.sabotage {
+            Some(Sabotage::RefundsUnasked) => Ok(None),
+            _ => self.gateway.refund_status(refund).await,
+        }
     }
 }

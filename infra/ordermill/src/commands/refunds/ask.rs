@@ -63,12 +63,7 @@ pub async fn cancel(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
             show::one(global, &refund)?;
             Ok(true)
         }
-        moved => stays(
-            global,
-            id,
-            moved,
-            "only what the gateway was not asked for can be cancelled",
-        ),
+        moved => stays(global, id, moved, RefundRecord::why_not_cancelled),
     }
 }
 
@@ -76,15 +71,22 @@ pub async fn retry(global: &Global, stack: &Stack, id: &str, wait: &Wait) -> Res
     let (store, outbox) = (stack.store()?, outbox(stack)?);
     match refunds::retry(&store, &outbox, id, &principal(), now()).await? {
         Moved::Done(refund) => waited(global, &store, *refund, wait).await,
-        moved => stays(global, id, moved, "only what failed can be tried again"),
+        moved => stays(global, id, moved, |_| {
+            "only what failed can be tried again".to_owned()
+        }),
     }
 }
 
-fn stays(global: &Global, id: &str, moved: Moved, why: &str) -> Result<bool> {
+fn stays(
+    global: &Global,
+    id: &str,
+    moved: Moved,
+    why: impl Fn(&RefundRecord) -> String,
+) -> Result<bool> {
     match moved {
         Moved::Done(refund) | Moved::Stays(refund) => {
             show::one(global, &refund)?;
-            eprintln!("{id} is {}: {why}", refund.status);
+            eprintln!("{id} is {}: {}", refund.status, why(&refund));
             Ok(false)
         }
         Moved::Refused(refusal) => refused_by(global, id, &refusal),
