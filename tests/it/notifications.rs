@@ -1,11 +1,14 @@
 //! What customers are told: once, whatever is delivered again or dies half way.
 
+mod faults_on_stack;
 mod feedback;
+mod feedback_on_stack;
 mod imports;
 mod measured;
 mod on_stack;
 mod sending;
 mod support;
 mod telling;
+mod weather;
 
 pub use support::has_address;

@@ -31,6 +31,15 @@ pub use post::{Letter, Post, Posted, Ses};
 /// What is left of a run when no mail is begun any more: the service may take its time, and its answer has to be put on record.
 const MARGIN: Duration = Duration::from_secs(12);
 
+/// A mail that was too much at once is handed over again after these, before its message goes back to the queue: there it
+/// would wait for longer each time, as if something were broken.
+const PATIENCE: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
 /// What send needs of the outside.
 pub struct Ports<'a, E, Q, P> {
     pub store: &'a Store<E>,
@@ -133,7 +142,7 @@ async fn work_off<E: Engine, Q, P: Post>(
         Begun::Held => return Err(Fault::Transient("another run is at it".to_owned())),
         Begun::Unknown => return Err(unknown()),
     };
-    let (ended, fault) = match posted(ports, known, &record).await {
+    let (ended, fault) = match posted(ports, known, &record, run.last_call()).await {
         Ok(ended) => (ended, None),
         Err(fault) => (End::NotYet(fault.message().to_owned()), Some(fault)),
     };
@@ -166,6 +175,7 @@ async fn posted<E: Engine, Q, P: Post>(
     ports: &Ports<'_, E, Q, P>,
     known: &Known,
     record: &NotificationRecord,
+    last_call: Instant,
 ) -> Result<End, Fault> {
     let name = record.name();
     let (address, customer) = match record.customer_id() {
@@ -196,8 +206,16 @@ async fn posted<E: Engine, Q, P: Post>(
         notification_id: &name.id(),
         notice: &notice,
     };
-    Ok(match ports.post.mail(&letter).await? {
-        Posted::Accepted { message_id } => End::Sent(message_id),
-        Posted::Refused { why } => End::Failed(why),
-    })
+    let mut waits = PATIENCE.into_iter();
+    loop {
+        let why = match ports.post.mail(&letter).await? {
+            Posted::Accepted { message_id } => return Ok(End::Sent(message_id)),
+            Posted::Refused { why } => return Ok(End::Failed(why)),
+            Posted::Throttled { why } => why,
+        };
+        match waits.next().map(|wait| Instant::now() + wait) {
+            Some(again) if again <= last_call => tokio::time::sleep_until(again).await,
+            _ => return Err(Fault::Transient(why)),
+        }
+    }
 }

@@ -19,12 +19,19 @@ const TAG: &str = "notification";
 /// How long the service may take to answer.
 const TIME: Duration = Duration::from_secs(8);
 
-/// What passes by itself, by the service's own names. Anything else that it says of a request is a no.
-const PASSING: [&str; 8] = [
+/// How the service says that this was too much at once.
+const THROTTLED: [&str; 4] = [
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
     "RequestLimitExceeded",
+];
+
+/// What is in its words when it was too much for today: that takes longer.
+const QUOTA: &str = "quota";
+
+/// What passes by itself, by the service's own names. Anything else that it says of a request is a no.
+const PASSING: [&str; 4] = [
     "ServiceUnavailable",
     "InternalFailure",
     "RequestExpired",
@@ -45,6 +52,10 @@ pub enum Posted {
     },
     /// For good: in the service's words.
     Refused {
+        why: String,
+    },
+    /// It was too much at once, and surely not taken.
+    Throttled {
         why: String,
     },
 }
@@ -70,14 +81,16 @@ impl Ses {
         reply_to: String,
         configuration_set: String,
     ) -> Ses {
-        let config = aws_sdk_ses::config::Builder::from(aws)
+        let mut config = aws_sdk_ses::config::Builder::from(aws)
             .interceptor(CountCalls(meter.clone()))
             // A request whose answer was lost is a mail that may have gone out: only who counts attempts may repeat it.
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(TIME).build())
-            .build();
+            .timeout_config(TimeoutConfig::builder().operation_timeout(TIME).build());
+        if let Some(elsewhere) = edge::aws::endpoint_of("SES") {
+            config = config.endpoint_url(elsewhere);
+        }
         Ses {
-            client: aws_sdk_ses::Client::from_conf(config),
+            client: aws_sdk_ses::Client::from_conf(config.build()),
             sender,
             reply_to: Some(reply_to).filter(|address| !address.is_empty()),
             configuration_set: Some(configuration_set).filter(|set| !set.is_empty()),
@@ -132,14 +145,20 @@ fn refusal(error: SdkError<SendEmailError>) -> Result<Posted, Fault> {
     let status = error
         .raw_response()
         .map(|response| response.status().as_u16());
-    let said = error.as_service_error().is_some() && !code.is_empty();
-    if said && status.is_some_and(|status| status < 500) && !PASSING.contains(&code) {
-        let words = error.message().unwrap_or("no reason was given");
-        return Ok(Posted::Refused {
-            why: format!("{code}: {words}"),
-        });
+    if error.as_service_error().is_none() || code.is_empty() {
+        return Err(Fault::Transient(DisplayErrorContext(error).to_string()));
     }
-    Err(Fault::Transient(DisplayErrorContext(error).to_string()))
+    let words = error.message().unwrap_or("no reason was given");
+    let why = format!("{code}: {words}");
+    let is_throttled = THROTTLED.contains(&code);
+    if is_throttled && !words.contains(QUOTA) {
+        return Ok(Posted::Throttled { why });
+    }
+    let passes = is_throttled || PASSING.contains(&code);
+    match status.is_some_and(|status| status < 500) && !passes {
+        true => Ok(Posted::Refused { why }),
+        false => Err(Fault::Transient(why)),
+    }
 }
 
 #[cfg(test)]
@@ -172,14 +191,20 @@ mod tests {
             let why = format!("{code}: {words}");
             assert_eq!(answered(400, code, words), Ok(Posted::Refused { why }));
         }
+        let too_much = "Maximum sending rate exceeded.";
+        for code in ["Throttling", "TooManyRequestsException"] {
+            let why = format!("{code}: {too_much}");
+            assert_eq!(answered(400, code, too_much), Ok(Posted::Throttled { why }));
+        }
+        let today = answered(400, "Throttling", "Daily message quota exceeded.");
+        assert!(matches!(today, Err(Fault::Transient(_))), "{today:?}");
         for (status, code) in [
-            (400, "Throttling"),
             (503, "ServiceUnavailable"),
             (500, "Strange"),
             (502, ""),
             (400, ""),
         ] {
-            let answer = answered(status, code, "Maximum sending rate exceeded.");
+            let answer = answered(status, code, "Not now.");
             assert!(matches!(answer, Err(Fault::Transient(_))), "{code}");
         }
         let no_answer = SdkError::timeout_error("8 s are over");

@@ -47,6 +47,12 @@ pub fn endpoint() -> Option<String> {
     std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty())
 }
 
+/// That of one service, where the environment says that it is elsewhere.
+pub fn endpoint_of(service: &str) -> Option<String> {
+    let variable = format!("{ENDPOINT}_{service}");
+    std::env::var(variable).ok().filter(|url| !url.is_empty())
+}
+
 /// A client for the endpoint that the environment names, or for AWS.
 pub fn http_client() -> SharedHttpClient {
     http_client_for(endpoint().as_deref())

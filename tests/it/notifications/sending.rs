@@ -228,6 +228,37 @@ async fn what_may_pass_comes_back_and_is_sent_then() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_too_much_at_once_is_asked_for_again_at_once_and_not_for_ever() {
+    let (store, outbox) = told_all(&MemoryEngine::new()).await;
+    let why = "Throttling: Maximum sending rate exceeded.".to_owned();
+    let throttled = || Ok(Posted::Throttled { why: why.clone() });
+    // The first mail is lucky in the end, the second is not.
+    let office = Office::saying((0..10).map(|at| match at {
+        4 => Ok(Posted::Accepted {
+            message_id: "ses-1".to_owned(),
+        }),
+        _ => throttled(),
+    }));
+    let (event, begun) = (outbox.mail_event(), tokio::time::Instant::now());
+    let answer = mailed(&store, &office, event.clone(), now()).await;
+    assert_eq!(answer, Ok((1, Vec::new())));
+    assert_eq!(office.count(), 5);
+    assert!((7_500..8_000).contains(&begun.elapsed().as_millis()));
+    let kept = records(&store).await;
+    let (mut pending, mut attempts) = (0, 0);
+    for record in kept.values() {
+        attempts += record.attempts;
+        if record.status == Standing::Pending {
+            assert_eq!(record.failure.as_ref(), Some(&why));
+            pending += 1;
+        }
+    }
+    assert_eq!((pending, attempts), (1, 8), "each attempt is one");
+    let answer = mailed(&store, &office, event, now()).await;
+    assert_eq!((answer, office.count()), (Ok((0, Vec::new())), 6));
+}
+
 #[tokio::test]
 async fn what_a_customer_says_holds_until_the_mail_goes_out() {
     let (store, outbox) = told_all(&MemoryEngine::new()).await;

@@ -15,8 +15,7 @@ use super::python::{Python, run};
 use super::{eventually, read};
 
 /// What the template needs of AWS.
-const SERVICES: &str =
-    "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,ses,sqs,states";
+const SERVICES: &str = "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,ses,sns,sqs,states";
 
 /// The emulator itself, and all that it stands on.
 pub const REQUIREMENTS: &str = "infra/emulator/requirements.txt";

@@ -138,7 +138,9 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
         Posted::Accepted { message_id } => {
             println!("Sent from {sender}: {}", output::plain(&message_id));
         }
-        Posted::Refused { why } => bail!("refused: {}", output::plain(&why)),
+        Posted::Refused { why } | Posted::Throttled { why } => {
+            bail!("refused: {}", output::plain(&why))
+        }
     }
     Ok(true)
 }
