@@ -2,5 +2,5 @@
 
 mod on_stack;
 mod sending;
-mod support;
-mod telling;
+pub mod support;
+pub mod telling;

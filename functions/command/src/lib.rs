@@ -2,6 +2,7 @@
 
 mod catalog;
 mod imports;
+mod notifications;
 mod operations;
 mod orders;
 pub mod outside;
@@ -46,6 +47,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(catalog::put))
         .routes(routes!(catalog::restock))
         .routes(routes!(catalog::preferences))
+        .routes(routes!(notifications::resend))
         .routes(routes!(operations::retry))
         .routes(routes!(operations::discard))
         .routes(routes!(operations::pause))

@@ -8,6 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use domain::{Batch, Fault, ids};
 use edge::batches::Batches;
 use edge::figures::Rebuild;
+use edge::mail::{MailMessage, Mails};
 use edge::outbox::SqsOutbox;
 use edge::payments::PaymentKey;
 use edge::queues::{Pulse, Queues};
@@ -34,6 +35,8 @@ pub trait Outside: Send + Sync + 'static {
     fn send_batches(&self, batches: Vec<Batch>) -> BoxFuture<'_, Result<(), Fault>>;
 
     fn send_rebuild(&self, rebuild: Rebuild) -> BoxFuture<'_, Result<(), Fault>>;
+
+    fn send_mails(&self, mails: Vec<MailMessage>) -> BoxFuture<'_, Result<(), Fault>>;
 
     fn payment_key(&self, fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>>;
 
@@ -70,6 +73,7 @@ pub struct Aws {
     pub batches: SqsOutbox,
     pub refunds: SqsOutbox,
     pub entries: SqsOutbox,
+    pub mails: SqsOutbox,
     pub payment_key: PaymentKey,
     pub sources: SqsSources,
     pub queues: Queues,
@@ -88,6 +92,10 @@ impl Outside for Aws {
 
     fn send_rebuild(&self, rebuild: Rebuild) -> BoxFuture<'_, Result<(), Fault>> {
         rebuild.send(&self.entries).boxed()
+    }
+
+    fn send_mails(&self, mails: Vec<MailMessage>) -> BoxFuture<'_, Result<(), Fault>> {
+        Mails::send(&self.mails, mails).boxed()
     }
 
     fn payment_key(&self, fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>> {
@@ -183,6 +191,12 @@ impl Refunds for Box<dyn Outside + '_> {
 impl Batches for Box<dyn Outside + '_> {
     async fn send(&self, batches: Vec<Batch>) -> Result<(), Fault> {
         self.send_batches(batches).await
+    }
+}
+
+impl Mails for Box<dyn Outside + '_> {
+    async fn send(&self, mails: Vec<MailMessage>) -> Result<(), Fault> {
+        self.send_mails(mails).await
     }
 }
 

@@ -4,6 +4,7 @@ mod catalog;
 pub mod figures;
 mod health;
 mod imports;
+mod notifications;
 mod operations;
 mod orders;
 pub mod outside;
@@ -41,6 +42,11 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(refunds::stats))
         .routes(routes!(refunds::of_order))
         .routes(routes!(refunds::one))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::recent))
+        .routes(routes!(notifications::stats))
+        .routes(routes!(notifications::of_order))
+        .routes(routes!(notifications::one))
         .routes(routes!(imports::list))
         .routes(routes!(imports::one))
         .routes(routes!(imports::rejects))

@@ -13,6 +13,7 @@ use domain::order::TotalPolicy;
 use domain::{Batch, Fault};
 use edge::Invocation;
 use edge::figures::Rebuild;
+use edge::mail::MailMessage;
 use edge::queues::{Depth, Pulse};
 use edge::refunds::RefundMessage;
 use edge::resend::{NotSent, Resent, Sources};
@@ -33,6 +34,7 @@ use crate::support::now;
 #[derive(Default)]
 pub struct Done {
     pub refunds: Mutex<Vec<String>>,
+    pub mails: Mutex<Vec<MailMessage>>,
     pub batches: Mutex<Vec<Batch>>,
     pub rebuilds: Mutex<Vec<Rebuild>>,
     /// Files by their keys. A version is how often one was put.
@@ -355,6 +357,11 @@ impl command::outside::Outside for Outside {
 
     fn send_rebuild(&self, rebuild: Rebuild) -> BoxFuture<'_, Result<(), Fault>> {
         self.0.rebuilds.lock().expect("a lock").push(rebuild);
+        self.answer(())
+    }
+
+    fn send_mails(&self, mails: Vec<MailMessage>) -> BoxFuture<'_, Result<(), Fault>> {
+        self.0.mails.lock().expect("a lock").extend(mails);
         self.answer(())
     }
 

@@ -12,6 +12,7 @@ use store::failures::Buried;
 use super::bench::{Answer, Bench, Call, call};
 use super::mill::settled;
 use crate::lists::refunds::{all, fill};
+use crate::notifications::support::{self as notifications, Outbox, records, stream};
 use crate::support::{drift, now, tally, tally_and_verify};
 
 const SEEDS: u64 = 2_000;
@@ -191,9 +192,10 @@ fn meant(random: &mut Rng, template: &str) -> Value {
         "/products/{sku}" => {
             json!({"name": "S", "price": amount, "currency": "USD", "stock": random.u32(..)})
         }
+        "/notifications/{notification_id}/resend" => json!({"force": random.bool()}),
         "/products/{sku}/restock" => json!({"quantity": random.u32(0..100)}),
         "/customers/{customer_id}/preferences" => {
-            json!({"channel": "log", "notifications": {"completed": random.bool()}})
+            json!({"channel": "log", "notifications": {"failed": random.bool()}})
         }
         _ if template.ends_with("/refunds") || template == "/orders/{order_id}" => refund,
         _ => json!({"reason": text(random)}),
@@ -242,6 +244,7 @@ fn body(random: &mut Rng, call: Call, template: &str) -> Call {
 struct There {
     refunds: Vec<String>,
     import: String,
+    notifications: Vec<String>,
 }
 
 /// What there is of that kind, or anything else.
@@ -252,6 +255,10 @@ fn part(random: &mut Rng, kind: &str, there: &There) -> String {
         "{refund_id}" => random.choice(&there.refunds).cloned().unwrap_or_default(),
         "{failure_id}" => format!("fl_{}", random.u8(0..3)),
         "{import_id}" => there.import.clone(),
+        "{notification_id}" => {
+            let known = random.choice(&there.notifications);
+            known.cloned().unwrap_or_default()
+        }
         "{sku}" => "S".to_owned(),
         "{name}" => "batches".to_owned(),
         _ => text(random),
@@ -286,6 +293,8 @@ fn drawn(random: &mut Rng, there: &There) -> (&'static (String, &'static str), S
             format!("{name}={value}").replace('&', "+")
         });
         path = format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"));
+    } else if (template.as_str(), *method) == ("/orders", "GET") {
+        path.push_str("?customer_id=C-1");
     }
     let mut call = call(method, &path);
     let usual = match template == "/orders/import" {
@@ -341,6 +350,14 @@ fn is_sane(what: &str, answer: &Answer) {
     );
 }
 
+/// Of what was settled so far.
+async fn told(bench: &Bench) -> Vec<String> {
+    let event = stream(&bench.engine);
+    let told = notifications::told(&bench.store, &Outbox::default(), event).await;
+    told.expect("told");
+    records(&bench.store).await.into_keys().collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn whatever_is_sent_is_answered_and_breaks_nothing() {
     let mut taken = BTreeSet::new();
@@ -358,7 +375,12 @@ async fn whatever_is_sent_is_answered_and_breaks_nothing() {
         settled(&bench, put.data()["file"].as_str().expect("a key")).await;
         let import = put.data()["import_id"].as_str().expect("an id").to_owned();
         tally(&bench.store).await;
-        let there = There { refunds, import };
+        let notifications = told(&bench).await;
+        let there = There {
+            refunds,
+            import,
+            notifications,
+        };
         for number in 0..2 {
             let buried = Buried {
                 failure_id: format!("fl_{number}"),

@@ -6,6 +6,7 @@ mod figures;
 mod hostile;
 mod imports;
 mod mill;
+mod notifications;
 mod operations;
 mod orders;
 mod published;

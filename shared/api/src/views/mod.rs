@@ -2,6 +2,7 @@
 
 mod failure;
 mod import;
+mod notification;
 mod order;
 mod preferences;
 mod product;
@@ -9,6 +10,7 @@ mod refund;
 
 pub use failure::{Failure, FailureWithMessage};
 pub use import::Import;
+pub use notification::Notification;
 pub use order::{Order, OrderStory, segment};
 pub use preferences::Preferences;
 pub use product::Product;

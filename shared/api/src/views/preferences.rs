@@ -6,8 +6,10 @@ use domain::notification::Kind;
 use domain::preferences::{Channel, Preferences as Wanted};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::AdditionalProperties;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::document::one_of;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,11 +44,7 @@ impl From<Preferences> for Wanted {
 }
 
 fn channel() -> RefOr<Schema> {
-    let names = ["email", "log"];
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(names))
-        .into()
+    one_of(Channel::ALL.map(Channel::name))
 }
 
 fn kinds() -> RefOr<Schema> {
