@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use api::Origin;
+use api::optout::OptOutPage;
 use command::App;
 use command::outside::Aws;
 use edge::resend::SqsSources;
 use edge::{Error, Process, settings};
 use intake::Settings;
+use notices::Notices;
 use store::schema::Table;
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,6 +31,10 @@ async fn main() -> Result<(), Error> {
             entries: process.outbox("ENTRIES_QUEUE_URL")?,
             mails: process.outbox("MAIL_QUEUE_URL")?,
             payment_key: process.payment_key()?,
+            link_key: process.secret(
+                settings::required("OPT_OUT_SECRET")?,
+                "the key of the links in mails",
+            ),
             sources: SqsSources::new(process.sqs(), queues.sources()),
             queues,
             s3: process.s3(),
@@ -38,6 +44,10 @@ async fn main() -> Result<(), Error> {
         intake: Settings {
             default_currency: settings::parsed("DEFAULT_CURRENCY")?,
             total_policy: settings::parsed("TOTAL_POLICY")?,
+        },
+        optout: OptOutPage {
+            notices: Notices::new()?,
+            language: settings::required("MAIL_LANGUAGE")?,
         },
     };
     let origin = Origin::new(&settings::optional("ALLOWED_ORIGIN"));

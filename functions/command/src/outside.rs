@@ -9,11 +9,13 @@ use domain::{Batch, Fault, ids};
 use edge::batches::Batches;
 use edge::figures::Rebuild;
 use edge::mail::{MailMessage, Mails};
+use edge::optout::LinkKey;
 use edge::outbox::SqsOutbox;
 use edge::payments::PaymentKey;
 use edge::queues::{Pulse, Queues};
 use edge::refunds::{RefundMessage, Refunds};
 use edge::resend::{NotSent, Resent, Sources, SqsSources};
+use edge::secrets::Secret;
 use futures::future::{BoxFuture, FutureExt};
 use payments::{Keys, SigningKey};
 
@@ -39,6 +41,9 @@ pub trait Outside: Send + Sync + 'static {
     fn send_mails(&self, mails: Vec<MailMessage>) -> BoxFuture<'_, Result<(), Fault>>;
 
     fn payment_key(&self, fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>>;
+
+    /// What links in mails are signed with.
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>>;
 
     /// Puts a file into the bucket. Returns its version.
     fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>>;
@@ -75,6 +80,7 @@ pub struct Aws {
     pub entries: SqsOutbox,
     pub mails: SqsOutbox,
     pub payment_key: PaymentKey,
+    pub link_key: Secret,
     pub sources: SqsSources,
     pub queues: Queues,
     pub s3: aws_sdk_s3::Client,
@@ -100,6 +106,10 @@ impl Outside for Aws {
 
     fn payment_key(&self, fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>> {
         self.payment_key.key(fresh).boxed()
+    }
+
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>> {
+        LinkKey::of(&self.link_key).boxed()
     }
 
     fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>> {

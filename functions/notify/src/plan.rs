@@ -122,6 +122,7 @@ fn planned<E, Q, N, M>(
         status: order_status,
         total,
         customer: addressee.and_then(|addressee| addressee.contact.name.as_deref()),
+        optout: None,
     };
     let notice = ports.notices.write(ports.language, &facts)?;
     let new = New {

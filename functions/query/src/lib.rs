@@ -6,12 +6,14 @@ mod health;
 mod imports;
 mod notifications;
 mod operations;
+mod optout;
 mod orders;
 pub mod outside;
 mod refunds;
 
 use std::sync::Arc;
 
+use api::optout::OptOutPage;
 use axum::extract::State;
 use domain::Currency;
 use jiff::tz::TimeZone;
@@ -28,6 +30,8 @@ pub struct App {
     pub zone: TimeZone,
     /// Where nobody asks for another one.
     pub currency: Currency,
+    /// What links in mails lead to.
+    pub optout: OptOutPage,
 }
 
 type Shared = State<Arc<App>>;
@@ -53,6 +57,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(catalog::list))
         .routes(routes!(catalog::product))
         .routes(routes!(catalog::preferences))
+        .routes(routes!(optout::page))
         .routes(routes!(operations::failures))
         .routes(routes!(operations::failure))
         .routes(routes!(operations::queues))

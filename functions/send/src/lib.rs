@@ -15,6 +15,7 @@ use domain::preferences::Channel;
 use edge::Invocation;
 use edge::mail::MailMessage;
 use edge::messages::{self, Queue};
+use edge::optout::{Links, Subject};
 use jiff::{SignedDuration, Timestamp};
 use notices::{Facts, Notices};
 use store::notifications::{Begun, Ended, NotificationRecord};
@@ -36,6 +37,7 @@ pub struct Ports<'a, E, Q, P> {
     pub pace: &'a Pace,
     pub notices: &'a Notices,
     pub language: &'a str,
+    pub links: &'a Links,
 }
 
 pub async fn handle<E: Engine, Q: Queue, P: Post>(
@@ -149,16 +151,23 @@ async fn posted<E: Engine, Q, P: Post>(
         let why = "the customer does not want to be told of this by mail";
         return Ok(End::Suppressed(why.to_owned()));
     }
+    let subject = Subject {
+        customer_id: record.change.customer_id.clone(),
+        kind: name.kind,
+    };
+    let optout = ports.links.link(&subject).await?;
     let facts = Facts {
         change: &record.change,
         status: record.order_status,
         total: record.total,
         customer: addressee.contact.name.as_deref(),
+        optout: Some(&optout),
     };
     let letter = Letter {
         address,
         notification_id: &name.id(),
         notice: &ports.notices.write(ports.language, &facts)?,
+        optout: &optout,
     };
     Ok(match ports.post.mail(&letter).await? {
         Posted::Accepted { message_id } => End::Sent(message_id),

@@ -1,3 +1,4 @@
+use edge::optout::Links;
 use edge::{Error, Process, settings};
 use notices::Notices;
 use send::{Pace, Ports, Ses};
@@ -8,6 +9,8 @@ async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let sender = settings::optional("MAIL_SENDER");
     let reply_to = settings::optional("MAIL_REPLY_TO");
+    let link_key = settings::required("OPT_OUT_SECRET")?;
+    let link_key = process.secret(link_key, "the key of the links in mails");
     let ports = Ports {
         store: &process.store(&[Table::Notifications, Table::Customers])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
@@ -15,6 +18,7 @@ async fn main() -> Result<(), Error> {
         pace: &Pace::of_rate(settings::parsed("MAIL_RATE")?),
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,
+        links: &Links::of(link_key),
     };
     process
         .serve(async |event, at| send::handle(&ports, event, at).await)

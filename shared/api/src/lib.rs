@@ -9,6 +9,7 @@ mod envelope;
 mod extract;
 mod lambda;
 pub mod money;
+pub mod optout;
 mod paging;
 mod problem;
 mod site;

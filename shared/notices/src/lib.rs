@@ -5,6 +5,7 @@
 use domain::journal::Change;
 use domain::money::whole;
 use domain::notification::{Kind, Name};
+use domain::preferences::{Channel, Preferences};
 use domain::{Fault, Status};
 use minijinja::{Environment, UndefinedBehavior};
 use rust_decimal::Decimal;
@@ -22,7 +23,7 @@ macro_rules! folder {
     };
 }
 
-const FILES: [(&str, &str); 21] = folder!["en":
+const FILES: [(&str, &str); 22] = folder!["en":
     "layout.txt", "layout.html", "reason.txt",
     "confirmation.subject", "confirmation.txt", "confirmation.html",
     "failed.subject", "failed.txt", "failed.html",
@@ -30,7 +31,11 @@ const FILES: [(&str, &str); 21] = folder!["en":
     "shipping.subject", "shipping.txt", "shipping.html",
     "delivery.subject", "delivery.txt", "delivery.html",
     "cancellation.subject", "cancellation.txt", "cancellation.html",
+    "optout.html",
 ];
+
+/// Of pages. Whoever serves one says by its hash that no other style is meant.
+pub const STYLE: &str = include_str!("../templates/optout.css");
 
 /// What there is to tell.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +47,64 @@ pub struct Facts<'a> {
     pub total: Decimal,
     /// The customer's name, where it is known.
     pub customer: Option<&'a str>,
+    /// Where the customer may say that this is too much mail. Nothing, where nobody could follow it.
+    pub optout: Option<&'a str>,
+}
+
+/// What the page says that a link of a mail leads to.
+#[derive(Debug, Clone, Copy)]
+pub enum Choice<'a> {
+    /// It is no link of ours.
+    WrongLink,
+    /// There is no such customer any more.
+    Nobody,
+    /// What holds.
+    Holds {
+        /// Of the mail that had the link.
+        kind: Kind,
+        preferences: &'a Preferences,
+        /// Whether somebody has just said so.
+        changed: bool,
+    },
+}
+
+/// What the template of that page sees.
+#[derive(Serialize)]
+struct Choices {
+    style: &'static str,
+    state: &'static str,
+    kind: &'static str,
+    by_mail: bool,
+    wanted: bool,
+    changed: bool,
+}
+
+impl From<Choice<'_>> for Choices {
+    fn from(choice: Choice<'_>) -> Choices {
+        let nothing = |state| Choices {
+            style: STYLE,
+            state,
+            kind: "",
+            by_mail: false,
+            wanted: false,
+            changed: false,
+        };
+        match choice {
+            Choice::WrongLink => nothing("wrong_link"),
+            Choice::Nobody => nothing("nobody"),
+            Choice::Holds {
+                kind,
+                preferences,
+                changed,
+            } => Choices {
+                kind: kind.name(),
+                by_mail: preferences.channel == Channel::Email,
+                wanted: preferences.wants(kind),
+                changed,
+                ..nothing("holds")
+            },
+        }
+    }
 }
 
 /// A notification as it is read.
@@ -66,6 +129,7 @@ struct Page<'a> {
     amount: String,
     refunded: bool,
     reason: Option<&'a str>,
+    optout: Option<&'a str>,
     lines: Vec<Line<'a>>,
     /// Tells two mails of one notification from mails of two.
     reference: String,
@@ -113,6 +177,7 @@ impl Notices {
             amount: written(change.total),
             refunded: !change.total.is_zero(),
             reason: change.failure.map(|reason| reason.name()),
+            optout: facts.optout,
             lines: change
                 .lines
                 .iter()
@@ -124,10 +189,10 @@ impl Notices {
                 .collect(),
             reference: name.id(),
         };
-        let subject = self.filled(language, name.kind, "subject", &page)?;
+        let subject = self.filled(language, name.kind.name(), "subject", &page)?;
         page.title = &subject;
-        let text = self.filled(language, name.kind, "txt", &page)?;
-        let html = self.filled(language, name.kind, "html", &page)?;
+        let text = self.filled(language, name.kind.name(), "txt", &page)?;
+        let html = self.filled(language, name.kind.name(), "html", &page)?;
         Ok(Notice {
             text: text + "\n",
             html: html + "\n",
@@ -135,20 +200,25 @@ impl Notices {
         })
     }
 
+    /// The page on which customers say what they want by mail.
+    pub fn page(&self, language: &str, choice: Choice<'_>) -> Result<String, Fault> {
+        self.filled(language, "optout", "html", &Choices::from(choice))
+    }
+
     fn filled(
         &self,
         language: &str,
-        kind: Kind,
+        text: &str,
         part: &str,
-        page: &Page<'_>,
+        page: &impl Serialize,
     ) -> Result<String, Fault> {
         let short = language.split(['-', '_']).next().unwrap_or_default();
         let found = [language, short, FIRST].into_iter().find_map(|language| {
-            let name = format!("{}/{kind}.{part}", language.to_ascii_lowercase());
+            let name = format!("{}/{text}.{part}", language.to_ascii_lowercase());
             self.texts.get_template(&name).ok()
         });
         let template =
-            found.ok_or_else(|| Fault::Corrupt(format!("there is no text {kind}.{part}")))?;
+            found.ok_or_else(|| Fault::Corrupt(format!("there is no text {text}.{part}")))?;
         let filled = template
             .render(page)
             .map_err(|error| unwritten(template.name(), &error))?;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::optout::OptOutPage;
 use api::{Event, Origin};
 use axum::Router;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -14,6 +15,7 @@ use domain::{Batch, Fault};
 use edge::Invocation;
 use edge::figures::Rebuild;
 use edge::mail::MailMessage;
+use edge::optout::LinkKey;
 use edge::queues::{Depth, Pulse};
 use edge::refunds::RefundMessage;
 use edge::resend::{NotSent, Resent, Sources};
@@ -21,6 +23,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use intake::Settings;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use notices::Notices;
 use payments::SigningKey;
 use query::outside::Rejected;
 use serde_json::{Value, json};
@@ -174,6 +177,7 @@ impl Bench {
             outside: Box::new(Outside(done.clone())),
             zone: zone.clone(),
             currency: "USD".parse().expect("a currency"),
+            optout: optout(),
         };
         let command = command::App {
             store: any(),
@@ -183,6 +187,7 @@ impl Bench {
                 default_currency: "USD".parse().expect("a currency"),
                 total_policy: TotalPolicy::Declared,
             },
+            optout: optout(),
         };
         Bench {
             store: Store::new(engine.clone(), 1),
@@ -269,6 +274,13 @@ fn percent(value: &str) -> String {
         .replace("%26", "&")
 }
 
+fn optout() -> OptOutPage {
+    OptOutPage {
+        notices: Notices::new().expect("texts"),
+        language: "en".to_owned(),
+    }
+}
+
 struct Outside(Arc<Done>);
 
 impl Outside {
@@ -341,6 +353,10 @@ impl query::outside::Outside for Outside {
     fn files(&self) -> BoxFuture<'_, Result<(), Fault>> {
         ready(Ok(())).boxed()
     }
+
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>> {
+        self.answer(LinkKey::new("ours"))
+    }
 }
 
 impl command::outside::Outside for Outside {
@@ -367,6 +383,10 @@ impl command::outside::Outside for Outside {
 
     fn payment_key(&self, _fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>> {
         self.answer(SigningKey::new("ours"))
+    }
+
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>> {
+        self.answer(LinkKey::new("ours"))
     }
 
     fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>> {

@@ -5,12 +5,14 @@ use std::sync::LazyLock;
 
 use api::document::PUBLISHED;
 use api::views::segment;
+use domain::notification::Kind;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use store::failures::Buried;
 
 use super::bench::{Answer, Bench, Call, call};
 use super::mill::settled;
+use super::optout::token;
 use crate::lists::refunds::{all, fill};
 use crate::notifications::support::{self as notifications, Outbox, records, stream};
 use crate::support::{drift, now, tally, tally_and_verify};
@@ -216,6 +218,9 @@ fn changed(random: &mut Rng, mut body: Value) -> Value {
 }
 
 fn body(random: &mut Rng, call: Call, template: &str) -> Call {
+    if template == FORM && random.bool() {
+        return call.body(random.choice(&FORMS).unwrap_or(&""));
+    }
     let meant = meant(random, template);
     match random.u8(0..20) {
         0 => call,
@@ -240,6 +245,15 @@ fn body(random: &mut Rng, call: Call, template: &str) -> Call {
     }
 }
 
+const FORM: &str = "/unsubscribe/{token}";
+const FORMS: [&str; 5] = [
+    "List-Unsubscribe=One-Click",
+    "choice=kind_off",
+    "choice=all_on",
+    "choice=nothing",
+    "&&=%FF&choice",
+];
+
 /// Names that are drawn for each bench.
 struct There {
     refunds: Vec<String>,
@@ -259,6 +273,7 @@ fn part(random: &mut Rng, kind: &str, there: &There) -> String {
             let known = random.choice(&there.notifications);
             known.cloned().unwrap_or_default()
         }
+        "{token}" => token(&format!("C-{}", random.u8(0..8)), Kind::Refund),
         "{sku}" => "S".to_owned(),
         "{name}" => "batches".to_owned(),
         _ => text(random),
@@ -297,9 +312,10 @@ fn drawn(random: &mut Rng, there: &There) -> (&'static (String, &'static str), S
         path.push_str("?customer_id=C-1");
     }
     let mut call = call(method, &path);
-    let usual = match template == "/orders/import" {
-        true => "text/csv",
-        false => "application/json",
+    let usual = match template.as_str() {
+        "/orders/import" => "text/csv",
+        FORM => "application/x-www-form-urlencoded",
+        _ => "application/json",
     };
     let kind = match random.u8(0..12) {
         0 => "",
@@ -337,6 +353,11 @@ fn drawn(random: &mut Rng, there: &There) -> (&'static (String, &'static str), S
 fn is_sane(what: &str, answer: &Answer) {
     assert!(answer.status < 500, "{what}: {answer:?}");
     if answer.status < 300 {
+        return;
+    }
+    // What customers see is a page, whatever it says.
+    if answer.header("content-type") == Some("text/html; charset=utf-8") {
+        assert_eq!(answer.status, 404, "{what}");
         return;
     }
     let (_, code) = answer.problem();

@@ -8,6 +8,7 @@ mod imports;
 mod mill;
 mod notifications;
 mod operations;
+mod optout;
 mod orders;
 mod published;
 mod refund_lists;

@@ -63,7 +63,8 @@ async fn what_was_told_is_shown_as_it_is() {
         ids(of_order.data()),
         wanted.map(|record| record.name().id()).collect(),
     );
-    (found.sort_unstable(), wanted.sort_unstable());
+    found.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(
         (found.len(), &found),
         (5, &wanted.iter().map(String::as_str).collect())

@@ -25,7 +25,7 @@ const ORDERS: u64 = 300;
 /// How often each of the functions is killed.
 const KILLS: u32 = 3;
 
-const SENDER: &str = "orders@shop.example";
+pub const SENDER: &str = "orders@shop.example";
 
 #[tokio::test]
 async fn every_event_is_told_once_though_whoever_tells_and_sends_is_killed() {
@@ -118,14 +118,19 @@ async fn settled(store: &Store<DynamoEngine>) -> Told {
     }
 }
 
-/// Mails that went out, by the notification that they say to be.
-async fn mailbox(stack: &Stack, told: &Told) -> BTreeMap<String, u32> {
+/// Everything that the emulator's mail service was given.
+pub async fn messages(stack: &Stack) -> Value {
     let endpoint = stack.cloud.endpoint.as_deref().unwrap_or_default();
     let url = format!("{}/_ministack/ses/messages", endpoint.trim_end_matches('/'));
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let answer = reqwest::get(url).await.expect("an answer");
     let text = answer.text().await.expect("a text");
-    let document: Value = serde_json::from_str(&text).expect("json");
+    serde_json::from_str(&text).expect("json")
+}
+
+/// Mails that went out, by the notification that they say to be.
+async fn mailbox(stack: &Stack, told: &Told) -> BTreeMap<String, u32> {
+    let document = messages(stack).await;
     let mut found = BTreeMap::new();
     for mail in mails(&document) {
         let body = mail["BodyText"].as_str().unwrap_or_default();
@@ -147,7 +152,7 @@ async fn mailbox(stack: &Stack, told: &Told) -> BTreeMap<String, u32> {
 }
 
 /// Wherever they stand in the document.
-fn mails(document: &Value) -> Vec<&Value> {
+pub fn mails(document: &Value) -> Vec<&Value> {
     match document {
         Value::Object(fields) if fields.contains_key("MessageId") => vec![document],
         Value::Object(fields) => fields.values().flat_map(mails).collect(),

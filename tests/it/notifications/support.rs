@@ -14,6 +14,7 @@ use domain::{Contact, Fault};
 use edge::Invocation;
 use edge::entries::{Entries, EntryName, Event};
 use edge::mail::{MailMessage, Mails};
+use edge::optout::{LinkKey, Links};
 use jiff::Timestamp;
 use notices::Notices;
 use send::{Letter, Pace, Post, Posted};
@@ -205,10 +206,16 @@ pub async fn mailed<E: Engine>(
         pace: &Pace::of_rate(1_000_000),
         notices: &notices,
         language: "en",
+        links: &links(),
     };
     let response = send::handle(&ports, event, at(now)).await?;
     let buried = queue.buried.into_inner().expect("a lock");
     Ok((response.batch_item_failures.len(), buried))
+}
+
+/// With the key that the API of the tests has, too.
+pub fn links() -> Links {
+    Links::known(LinkKey::new("ours"), "https://shop.example/api")
 }
 
 /// Everything on record, by id.

@@ -5,7 +5,9 @@ use domain::Status;
 use domain::journal::{self, Change, Deed};
 use domain::notification::{Kind, Name};
 use domain::order::Line;
+use domain::preferences::Channel;
 use domain::{Currency, Reason, ids};
+use edge::optout::Subject;
 use notices::{Facts, Notice, Notices};
 use rust_decimal::Decimal;
 use send::{Letter, Post, Posted, Ses};
@@ -22,13 +24,27 @@ use crate::output;
 /// As the customer reads it.
 pub async fn of(stack: &Stack, record: &NotificationRecord) -> Result<Notice> {
     let customer = stack.store()?.addressee(&record.change.customer_id).await?;
+    let optout = match record.channel {
+        Channel::Email => Some(link(stack, &record.change).await?),
+        Channel::Log => None,
+    };
     let facts = Facts {
         change: &record.change,
         status: record.order_status,
         total: record.total,
         customer: customer.contact.name.as_deref(),
+        optout: optout.as_deref(),
     };
     Ok(Notices::new()?.write(stack.output("MailLanguage")?, &facts)?)
+}
+
+/// As the mail has it.
+async fn link(stack: &Stack, change: &Change) -> Result<String> {
+    let subject = Subject {
+        customer_id: change.customer_id.clone(),
+        kind: Name::of(change).kind,
+    };
+    Ok(stack.links().await?.link(&subject).await?)
 }
 
 /// For a terminal, line by line.
@@ -58,6 +74,7 @@ pub async fn preview(global: &Global, stack: &Stack, options: &Preview) -> Resul
         status,
         total: order.total,
         customer: customer.contact.name.as_deref(),
+        optout: Some(&link(stack, &change).await?),
     };
     let language = match &options.language {
         Some(language) => language,
@@ -95,11 +112,13 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
         failure: None,
     };
     let (change, status) = sample.change();
+    let optout = link(stack, &change).await?;
     let facts = Facts {
         change: &change,
         status,
         total: change.total,
         customer: None,
+        optout: Some(&optout),
     };
     let reply_to = stack.find_output("MailReplyTo").unwrap_or_default();
     let ses = Ses::new(
@@ -112,6 +131,7 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
         address,
         notification_id: &Name::of(&change).id(),
         notice: &Notices::new()?.write(stack.output("MailLanguage")?, &facts)?,
+        optout: &optout,
     };
     match ses.mail(&letter).await? {
         Posted::Accepted { message_id } if global.json => {
