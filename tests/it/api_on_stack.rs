@@ -140,8 +140,9 @@ async fn no_route_is_open_to_who_has_no_valid_token() {
             }
         }
     }
-    // The webhook says so itself: it is signed.
-    let expected = ["/health", "/webhooks/payments"].map(str::to_owned);
+    // The webhook says so itself, and a link that it is none: they are signed.
+    let expected = ["/health", "/unsubscribe/{token}", "/webhooks/payments"];
+    let expected = expected.map(str::to_owned);
     assert_eq!(open, BTreeSet::from(expected));
 
     // What is revoked is taken for a while, and for no minute more.

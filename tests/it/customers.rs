@@ -46,6 +46,29 @@ pub async fn preferences_are_kept<E: Engine>(store: &Store<E>, run: &str) {
         assert_eq!(store.preferences(&id).await, Ok(Some(wanted.clone())));
         assert_eq!(store.customer(&id).await, Ok(Some(first.clone())));
     }
+    // A part of it is changed where it stands; what is so already is not said again.
+    let change = async |id: &str, by: &str, kind: Kind| {
+        let off = |preferences: &mut Preferences| preferences.off.extend([kind]);
+        store.change_preferences(id, off, by, now()).await
+    };
+    assert_eq!(
+        change(&id, "one", Kind::Refund).await,
+        Ok(Some(quiet.clone()))
+    );
+    let quieter = Preferences {
+        off: BTreeSet::from([Kind::Shipping, Kind::Refund, Kind::Delivery]),
+        ..quiet.clone()
+    };
+    assert_eq!(
+        change(&id, "two", Kind::Delivery).await,
+        Ok(Some(quieter.clone()))
+    );
+    assert_eq!(store.preferences(&id).await, Ok(Some(quieter)));
+    for nobody in ["nobody", "", "a\nb"] {
+        assert_eq!(change(nobody, "one", Kind::Refund).await, Ok(None));
+        assert_eq!(store.preferences(nobody).await, Ok(None));
+    }
+    assert_eq!(set(&id, &quiet).await, Ok(true));
     // A file that knows a newer address says nothing of this.
     let newer = contact("ada@example.org");
     store
@@ -104,5 +127,46 @@ async fn preferences_and_contacts_leave_each_other_alone_whatever_is_lost() {
             Ok(Some(wanted)),
             "seed {seed}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_that_meet_are_all_made_whatever_is_lost() {
+    for seed in 0..20 {
+        let engine = MemoryEngine::new();
+        let store = Store::new(engine.clone(), seed);
+        let contact = Contact {
+            customer_id: "C-1".to_owned(),
+            ..Contact::default()
+        };
+        let named = Contact {
+            name: Some("Ada".to_owned()),
+            ..contact
+        };
+        store.save_contacts(&[named]).await.expect("saved");
+        engine.set_faults(Faults {
+            conflict: 100,
+            throttle: 200,
+            lost_answer: 300,
+            stale: 300,
+        });
+        let off = |kind: Kind| {
+            let store = &store;
+            async move {
+                let change = |preferences: &mut Preferences| preferences.off.extend([kind]);
+                while store
+                    .change_preferences("C-1", change, "t", now())
+                    .await
+                    .is_err()
+                {}
+            }
+        };
+        futures::future::join_all(Kind::ALL.map(off)).await;
+        engine.set_faults(Faults::default());
+        let all = Preferences {
+            off: BTreeSet::from(Kind::ALL),
+            ..Preferences::default()
+        };
+        assert_eq!(store.preferences("C-1").await, Ok(Some(all)), "seed {seed}");
     }
 }

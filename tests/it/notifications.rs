@@ -6,9 +6,10 @@ mod feedback_on_stack;
 mod imports;
 mod measured;
 mod on_stack;
+mod optout_on_stack;
 mod sending;
-mod support;
-mod telling;
+pub mod support;
+pub mod telling;
 mod weather;
 
 pub use support::has_address;

@@ -2,7 +2,9 @@
 
 mod catalog;
 mod imports;
+mod notifications;
 mod operations;
+mod optout;
 mod orders;
 pub mod outside;
 mod refunds;
@@ -11,6 +13,7 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
+use api::optout::OptOutPage;
 use axum::extract::State;
 use intake::Settings;
 use jiff::tz::TimeZone;
@@ -27,6 +30,8 @@ pub struct App {
     pub zone: TimeZone,
     /// What files are read with.
     pub intake: Settings,
+    /// What links in mails lead to.
+    pub optout: OptOutPage,
 }
 
 type Shared = State<Arc<App>>;
@@ -47,6 +52,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(catalog::put))
         .routes(routes!(catalog::restock))
         .routes(routes!(catalog::preferences))
+        .routes(routes!(optout::choose))
+        .routes(routes!(notifications::resend))
         .routes(routes!(operations::retry))
         .routes(routes!(operations::discard))
         .routes(routes!(operations::pause))

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use api::Origin;
+use api::optout::OptOutPage;
 use command::App;
 use command::outside::Aws;
 use edge::resend::SqsSources;
 use edge::{Error, Process, settings};
 use intake::Settings;
+use notices::Notices;
 use store::schema::Table;
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,6 +20,7 @@ async fn main() -> Result<(), Error> {
             Table::Customers,
             Table::Failures,
             Table::Journal,
+            Table::Notifications,
             Table::Orders,
             Table::Products,
             Table::Refunds,
@@ -27,7 +30,12 @@ async fn main() -> Result<(), Error> {
             batches: process.outbox("BATCHES_QUEUE_URL")?,
             refunds: process.outbox("REFUNDS_QUEUE_URL")?,
             entries: process.outbox("ENTRIES_QUEUE_URL")?,
+            mails: process.outbox("MAIL_QUEUE_URL")?,
             payment_key: process.payment_key()?,
+            link_key: process.secret(
+                settings::required("OPT_OUT_SECRET")?,
+                "the key of the links in mails",
+            ),
             sources: SqsSources::new(process.sqs(), queues.sources()),
             queues,
             s3: process.s3(),
@@ -37,6 +45,10 @@ async fn main() -> Result<(), Error> {
         intake: Settings {
             default_currency: settings::parsed("DEFAULT_CURRENCY")?,
             total_policy: settings::parsed("TOTAL_POLICY")?,
+        },
+        optout: OptOutPage {
+            notices: Notices::new()?,
+            language: settings::required("MAIL_LANGUAGE")?,
         },
     };
     let origin = Origin::new(&settings::optional("ALLOWED_ORIGIN"));

@@ -8,11 +8,14 @@ use aws_sdk_s3::primitives::ByteStream;
 use domain::{Batch, Fault, ids};
 use edge::batches::Batches;
 use edge::figures::Rebuild;
+use edge::mail::{MailMessage, Mails};
+use edge::optout::LinkKey;
 use edge::outbox::SqsOutbox;
 use edge::payments::PaymentKey;
 use edge::queues::{Pulse, Queues};
 use edge::refunds::{RefundMessage, Refunds};
 use edge::resend::{NotSent, Resent, Sources, SqsSources};
+use edge::secrets::Secret;
 use futures::future::{BoxFuture, FutureExt};
 use payments::{Keys, SigningKey};
 
@@ -35,7 +38,12 @@ pub trait Outside: Send + Sync + 'static {
 
     fn send_rebuild(&self, rebuild: Rebuild) -> BoxFuture<'_, Result<(), Fault>>;
 
+    fn send_mails(&self, mails: Vec<MailMessage>) -> BoxFuture<'_, Result<(), Fault>>;
+
     fn payment_key(&self, fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>>;
+
+    /// What links in mails are signed with.
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>>;
 
     /// Puts a file into the bucket. Returns its version.
     fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>>;
@@ -70,7 +78,9 @@ pub struct Aws {
     pub batches: SqsOutbox,
     pub refunds: SqsOutbox,
     pub entries: SqsOutbox,
+    pub mails: SqsOutbox,
     pub payment_key: PaymentKey,
+    pub link_key: Secret,
     pub sources: SqsSources,
     pub queues: Queues,
     pub s3: aws_sdk_s3::Client,
@@ -90,8 +100,16 @@ impl Outside for Aws {
         rebuild.send(&self.entries).boxed()
     }
 
+    fn send_mails(&self, mails: Vec<MailMessage>) -> BoxFuture<'_, Result<(), Fault>> {
+        Mails::send(&self.mails, mails).boxed()
+    }
+
     fn payment_key(&self, fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>> {
         self.payment_key.key(fresh).boxed()
+    }
+
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>> {
+        LinkKey::of(&self.link_key).boxed()
     }
 
     fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>> {
@@ -183,6 +201,12 @@ impl Refunds for Box<dyn Outside + '_> {
 impl Batches for Box<dyn Outside + '_> {
     async fn send(&self, batches: Vec<Batch>) -> Result<(), Fault> {
         self.send_batches(batches).await
+    }
+}
+
+impl Mails for Box<dyn Outside + '_> {
+    async fn send(&self, mails: Vec<MailMessage>) -> Result<(), Fault> {
+        self.send_mails(mails).await
     }
 }
 

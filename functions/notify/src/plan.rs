@@ -191,7 +191,7 @@ fn record<E, Q, N, M>(
     customer: Option<&str>,
     now: Timestamp,
 ) -> Result<(NotificationRecord, Notice), Fault> {
-    let notice = ports.notices.told(ports.language, &told, customer)?;
+    let notice = ports.notices.told(ports.language, &told, customer, None)?;
     let new = New {
         channel: match ports.by_mail {
             true => channel,

@@ -4,7 +4,9 @@ mod catalog;
 pub mod figures;
 pub mod health;
 mod imports;
+mod notifications;
 mod operations;
+mod optout;
 mod orders;
 pub mod outside;
 mod refunds;
@@ -12,6 +14,7 @@ mod suppressions;
 
 use std::sync::Arc;
 
+use api::optout::OptOutPage;
 use axum::extract::State;
 use domain::Currency;
 use jiff::tz::TimeZone;
@@ -29,6 +32,8 @@ pub struct App {
     /// Where nobody asks for another one.
     pub currency: Currency,
     pub health: health::Last,
+    /// What links in mails lead to.
+    pub optout: OptOutPage,
 }
 
 type Shared = State<Arc<App>>;
@@ -43,12 +48,18 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(refunds::stats))
         .routes(routes!(refunds::of_order))
         .routes(routes!(refunds::one))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::recent))
+        .routes(routes!(notifications::stats))
+        .routes(routes!(notifications::of_order))
+        .routes(routes!(notifications::one))
         .routes(routes!(imports::list))
         .routes(routes!(imports::one))
         .routes(routes!(imports::rejects))
         .routes(routes!(catalog::list))
         .routes(routes!(catalog::product))
         .routes(routes!(catalog::preferences))
+        .routes(routes!(optout::page))
         .routes(routes!(operations::failures))
         .routes(routes!(operations::failure))
         .routes(routes!(operations::queues))

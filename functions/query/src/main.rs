@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use api::Origin;
+use api::optout::OptOutPage;
 use edge::{Error, Process, settings};
+use notices::Notices;
 use query::App;
 use query::outside::Aws;
 use store::schema::Table;
@@ -26,10 +28,18 @@ async fn main() -> Result<(), Error> {
             queues: process.queues()?,
             s3: process.s3(),
             bucket: settings::required("FILES_BUCKET")?,
+            link_key: process.secret(
+                settings::required("OPT_OUT_SECRET")?,
+                "the key of the links in mails",
+            ),
         }),
         zone: settings::business_time_zone()?,
         currency: settings::parsed("DEFAULT_CURRENCY")?,
         health: Default::default(),
+        optout: OptOutPage {
+            notices: Notices::new()?,
+            language: settings::required("MAIL_LANGUAGE")?,
+        },
     };
     let origin = Origin::new(&settings::optional("ALLOWED_ORIGIN"));
     let router = api::router(query::routes(), Arc::new(app), origin);

@@ -2,7 +2,9 @@
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use domain::Fault;
+use edge::optout::LinkKey;
 use edge::queues::{Depth, Pulse, Queues};
+use edge::secrets::Secret;
 use files::rejects_key;
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 
@@ -25,6 +27,9 @@ pub trait Outside: Send + Sync + 'static {
 
     /// Whether the bucket of files answers.
     fn files(&self) -> BoxFuture<'_, Result<(), Fault>>;
+
+    /// What links in mails are signed with.
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>>;
 }
 
 /// A piece of a file of rejects.
@@ -41,6 +46,7 @@ pub struct Aws {
     pub queues: Queues,
     pub s3: aws_sdk_s3::Client,
     pub bucket: String,
+    pub link_key: Secret,
 }
 
 impl Outside for Aws {
@@ -71,6 +77,10 @@ impl Outside for Aws {
             Fault::Transient(format!("the bucket of files: {error}"))
         });
         answer.map_ok(|_| ()).boxed()
+    }
+
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>> {
+        LinkKey::of(&self.link_key).boxed()
     }
 }
 

@@ -17,6 +17,7 @@ use domain::preferences::Channel;
 use edge::Invocation;
 use edge::mail::MailMessage;
 use edge::messages::{self, Queue};
+use edge::optout::{Links, Subject};
 use jiff::{SignedDuration, Timestamp};
 use notices::Notices;
 use store::notifications::{Begun, Ended, NotificationRecord};
@@ -51,6 +52,7 @@ pub struct Ports<'a, E, Q, P> {
     pub language: &'a str,
     /// The address of whoever runs the mill, if there is one.
     pub operator: Option<&'a str>,
+    pub links: &'a Links,
 }
 
 pub async fn handle<E: Engine, Q: Queue, P: Post>(
@@ -199,12 +201,23 @@ async fn posted<E: Engine, Q, P: Post>(
     if let Some(listed) = known.suppression(ports.store, &address).await? {
         return Ok(End::Suppressed(listed.refusal()));
     }
-    let notices = ports.notices;
-    let notice = notices.told(ports.language, &record.told, customer.as_deref())?;
+    let optout = match record.customer_id() {
+        Some(customer_id) => {
+            let subject = Subject {
+                customer_id: customer_id.to_owned(),
+                kind: name.kind,
+            };
+            Some(ports.links.link(&subject).await?)
+        }
+        None => None,
+    };
+    let (notices, optout) = (ports.notices, optout.as_deref());
+    let notice = notices.told(ports.language, &record.told, customer.as_deref(), optout)?;
     let letter = Letter {
         address: &address,
         notification_id: &name.id(),
         notice: &notice,
+        optout,
     };
     let mut waits = PATIENCE.into_iter();
     loop {

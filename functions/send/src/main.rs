@@ -1,3 +1,4 @@
+use edge::optout::Links;
 use edge::{Error, Process, settings};
 use notices::Notices;
 use send::{Pace, Ports, Ses};
@@ -10,6 +11,8 @@ async fn main() -> Result<(), Error> {
     let reply_to = settings::optional("MAIL_REPLY_TO");
     let operator = settings::optional("OPERATOR_MAIL");
     let set = settings::optional("MAIL_CONFIGURATION_SET");
+    let link_key = settings::required("OPT_OUT_SECRET")?;
+    let link_key = process.secret(link_key, "the key of the links in mails");
     let ports = Ports {
         store: &process.store(&[Table::Notifications, Table::Customers, Table::Suppressions])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
@@ -18,6 +21,7 @@ async fn main() -> Result<(), Error> {
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,
         operator: Some(operator.as_str()).filter(|address| !address.is_empty()),
+        links: &Links::of(link_key),
     };
     process
         .serve(async |event, at| send::handle(&ports, event, at).await)

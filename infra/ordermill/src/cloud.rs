@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
 use aws_types::SdkConfig;
+use edge::optout::{LinkKey, Links};
+use edge::secrets::Secret;
 use jiff::tz::TimeZone;
 use payments::SigningKey;
 use store::Store;
@@ -159,11 +161,25 @@ impl Stack {
 
     /// Where the API answers.
     pub fn api_url(&self) -> Result<String> {
-        let url = self.output("ApiUrl")?;
-        Ok(match &self.cloud.endpoint {
-            Some(endpoint) => at_emulator(url, endpoint).unwrap_or_else(|| url.to_owned()),
-            None => url.to_owned(),
-        })
+        self.url("ApiUrl")
+    }
+
+    fn url(&self, output: &str) -> Result<String> {
+        let url = self.output(output)?;
+        let endpoint = self.cloud.endpoint.as_deref();
+        let there = endpoint.and_then(|endpoint| edge::aws::at_emulator(url, endpoint));
+        Ok(there.unwrap_or_else(|| url.to_owned()))
+    }
+
+    /// What the links in mails are made with.
+    pub async fn links(&self) -> Result<Links> {
+        let name = self.output("OptOutSecretName")?.to_owned();
+        let what = "the key of the links in mails";
+        let secret = Secret::new(self.cloud.secrets(), name, what);
+        Ok(Links::known(
+            LinkKey::of(&secret).await?,
+            &self.url("PublicUrl")?,
+        ))
     }
 
     /// Where the payment gateway says that a charge changed.
@@ -193,28 +209,5 @@ impl Stack {
             DynamoEngine::new(client, names, Meter::default()),
             fastrand::u64(..),
         ))
-    }
-}
-
-/// An API's stage has a host of its own on AWS, and a path of its own on an emulator.
-fn at_emulator(url: &str, endpoint: &str) -> Option<String> {
-    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-    let (api, _) = host.split_once(".execute-api.")?;
-    let (endpoint, stage) = (endpoint.trim_end_matches('/'), path);
-    Some(format!("{endpoint}/restapis/{api}/{stage}/_user_request_"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_api_is_found_on_an_emulator() {
-        let url = "https://a1b2.execute-api.us-east-1.amazonaws.com/api";
-        assert_eq!(
-            at_emulator(url, "http://127.0.0.1:4566/").as_deref(),
-            Some("http://127.0.0.1:4566/restapis/a1b2/api/_user_request_")
-        );
-        assert_eq!(at_emulator("http://127.0.0.1:4566/x", "http://y"), None);
     }
 }

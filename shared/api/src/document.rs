@@ -107,6 +107,12 @@ fn complete(_method: Method, operation: &mut Operation) {
     }
 }
 
+/// One of these texts.
+pub fn one_of<const N: usize>(names: [&'static str; N]) -> RefOr<Schema> {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    schema.enum_values(Some(names)).into()
+}
+
 /// Printable ASCII, and no blank at its ends, which no header keeps.
 fn key_schema() -> RefOr<Schema> {
     let schema = ObjectBuilder::new().schema_type(Type::String);

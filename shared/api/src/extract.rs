@@ -1,5 +1,7 @@
 //! What comes in, read strictly: the part that is wrong is named, and nothing unknown is passed over.
 
+use std::convert::Infallible;
+
 use axum::body::to_bytes;
 use axum::extract::{
     FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Request,
@@ -178,6 +180,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
         check_key("the name in the path", &name)
             .map_err(|error| Problem::of_field(Code::NotFound, "path", error.to_string()))?;
         Ok(Name(name))
+    }
+}
+
+/// The one part of a path that is longer than names are, as it is: what it names is its reader's to say. Empty, where it is no
+/// text.
+#[derive(Debug)]
+pub struct Segment(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Segment, Infallible> {
+        let part = <Path<String> as FromRequestParts<S>>::from_request_parts(parts, state).await;
+        Ok(Segment(part.map(|Path(part)| part).unwrap_or_default()))
     }
 }
 

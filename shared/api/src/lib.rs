@@ -9,6 +9,7 @@ mod envelope;
 mod extract;
 mod lambda;
 pub mod money;
+pub mod optout;
 mod paging;
 mod problem;
 mod site;
@@ -17,7 +18,8 @@ pub mod views;
 pub use caller::Caller;
 pub use envelope::{Data, Page};
 pub use extract::{
-    At, Body, Draw, Filled, IDEMPOTENCY_KEY, IdempotencyKey, Name, Params, bytes, media_type,
+    At, Body, Draw, Filled, IDEMPOTENCY_KEY, IdempotencyKey, Name, Params, Segment, bytes,
+    media_type,
 };
 pub use lambda::{Event, answer, serve};
 pub use paging::{Cursor, Limit, Paging};

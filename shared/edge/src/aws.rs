@@ -53,6 +53,14 @@ pub fn endpoint_of(service: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|url| !url.is_empty())
 }
 
+/// Where an emulator has an API that is at this URL on AWS: its stage has a host of its own there, and a path of its own here.
+pub fn at_emulator(url: &str, endpoint: &str) -> Option<String> {
+    let (host, stage) = url.strip_prefix("https://")?.split_once('/')?;
+    let (api, _) = host.split_once(".execute-api.")?;
+    let endpoint = endpoint.trim_end_matches('/');
+    Some(format!("{endpoint}/restapis/{api}/{stage}/_user_request_"))
+}
+
 /// A client for the endpoint that the environment names, or for AWS.
 pub fn http_client() -> SharedHttpClient {
     http_client_for(endpoint().as_deref())
@@ -115,5 +123,20 @@ impl Intercept for NoHostPrefix {
             request.set_uri(uri)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_is_found_on_an_emulator() {
+        let url = "https://a1b2.execute-api.us-east-1.amazonaws.com/api";
+        assert_eq!(
+            at_emulator(url, "http://127.0.0.1:4566/").as_deref(),
+            Some("http://127.0.0.1:4566/restapis/a1b2/api/_user_request_")
+        );
+        assert_eq!(at_emulator("http://127.0.0.1:4566/x", "http://y"), None);
     }
 }

@@ -10,11 +10,13 @@ mod failure;
 pub mod figures;
 pub mod mail;
 pub mod messages;
+pub mod optout;
 pub mod outbox;
 pub mod payments;
 pub mod queues;
 pub mod refunds;
 pub mod resend;
+pub mod secrets;
 pub mod settings;
 
 use std::time::{Duration, SystemTime};

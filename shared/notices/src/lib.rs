@@ -5,6 +5,7 @@
 use domain::journal::Change;
 use domain::money::whole;
 use domain::notification::{ImportTold, Kind, Name, OrderTold, Told};
+use domain::preferences::{Channel, Preferences};
 use domain::progress::ImportStatus;
 use domain::{Fault, Reason, Status};
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ macro_rules! folder {
     };
 }
 
-const FILES: [(&str, &str); 24] = folder!["en":
+const FILES: [(&str, &str); 25] = folder!["en":
     "layout.txt", "layout.html", "reason.txt",
     "confirmation.subject", "confirmation.txt", "confirmation.html",
     "failed.subject", "failed.txt", "failed.html",
@@ -33,7 +34,11 @@ const FILES: [(&str, &str); 24] = folder!["en":
     "delivery.subject", "delivery.txt", "delivery.html",
     "cancellation.subject", "cancellation.txt", "cancellation.html",
     "import.subject", "import.txt", "import.html",
+    "optout.html",
 ];
+
+/// Of pages. Whoever serves one says by its hash that no other style is meant.
+pub const STYLE: &str = include_str!("../templates/optout.css");
 
 /// What there is to tell of an order.
 #[derive(Debug, Clone, Copy)]
@@ -45,15 +50,78 @@ pub struct Facts<'a> {
     pub total: Decimal,
     /// The customer's name, where it is known.
     pub customer: Option<&'a str>,
+    /// Where the customer may say that this is too much mail. Nothing, where nobody could follow it.
+    pub optout: Option<&'a str>,
+}
+
+/// What the page says that a link of a mail leads to.
+#[derive(Debug, Clone, Copy)]
+pub enum Choice<'a> {
+    /// It is no link of ours.
+    WrongLink,
+    /// There is no such customer any more.
+    Nobody,
+    /// What holds.
+    Holds {
+        /// Of the mail that had the link.
+        kind: Kind,
+        preferences: &'a Preferences,
+        /// Whether somebody has just said so.
+        changed: bool,
+    },
+}
+
+/// What the template of that page sees.
+#[derive(Serialize)]
+struct Choices {
+    style: &'static str,
+    state: &'static str,
+    kind: &'static str,
+    by_mail: bool,
+    wanted: bool,
+    changed: bool,
+}
+
+impl From<Choice<'_>> for Choices {
+    fn from(choice: Choice<'_>) -> Choices {
+        let nothing = |state| Choices {
+            style: STYLE,
+            state,
+            kind: "",
+            by_mail: false,
+            wanted: false,
+            changed: false,
+        };
+        match choice {
+            Choice::WrongLink => nothing("wrong_link"),
+            Choice::Nobody => nothing("nobody"),
+            Choice::Holds {
+                kind,
+                preferences,
+                changed,
+            } => Choices {
+                kind: kind.name(),
+                by_mail: preferences.channel == Channel::Email,
+                wanted: preferences.wants(kind),
+                changed,
+                ..nothing("holds")
+            },
+        }
+    }
 }
 
 impl<'a> Facts<'a> {
-    pub fn of(order: &'a OrderTold, customer: Option<&'a str>) -> Facts<'a> {
+    pub fn of(
+        order: &'a OrderTold,
+        customer: Option<&'a str>,
+        optout: Option<&'a str>,
+    ) -> Facts<'a> {
         Facts {
             change: &order.change,
             status: order.status,
             total: order.total,
             customer,
+            optout,
         }
     }
 }
@@ -83,6 +151,7 @@ struct Page<'a> {
     amount: String,
     refunded: bool,
     reason: Option<&'a str>,
+    optout: Option<&'a str>,
     lines: Vec<Line<'a>>,
     /// Tells two mails of one notification from mails of two.
     reference: String,
@@ -100,6 +169,7 @@ struct Line<'a> {
 struct ImportPage<'a> {
     title: &'a str,
     customer: Option<&'a str>,
+    optout: Option<&'a str>,
     import_id: &'a str,
     file: &'a str,
     reason: Option<&'a str>,
@@ -156,6 +226,7 @@ impl Notices {
             amount: written(change.total),
             refunded: !change.total.is_zero(),
             reason: change.failure.map(|reason| reason.name()),
+            optout: facts.optout,
             lines: change
                 .lines
                 .iter()
@@ -167,20 +238,21 @@ impl Notices {
                 .collect(),
             reference: name.id(),
         };
-        let subject = self.filled(language, name.kind, "subject", &page)?;
+        let subject = self.filled(language, name.kind.name(), "subject", &page)?;
         page.title = &subject;
         self.notice(language, name.kind, &page, subject.clone())
     }
 
-    /// What a record tells, to a customer of this name.
+    /// What a record tells, to a customer of this name; with that link, where there is one.
     pub fn told(
         &self,
         language: &str,
         told: &Told,
         customer: Option<&str>,
+        optout: Option<&str>,
     ) -> Result<Notice, Fault> {
         match told {
-            Told::Order(order) => self.write(language, &Facts::of(order, customer)),
+            Told::Order(order) => self.write(language, &Facts::of(order, customer, optout)),
             Told::Import(import) => self.write_import(language, import),
         }
     }
@@ -192,6 +264,7 @@ impl Notices {
         let mut page = ImportPage {
             title: "",
             customer: None,
+            optout: None,
             import_id: &import.import_id,
             file: import.file.strip_prefix("imports/").unwrap_or(&import.file),
             reason: import.reason.as_deref(),
@@ -206,7 +279,7 @@ impl Notices {
             ended: second(import.ended_at),
             reference: name.id(),
         };
-        let subject = self.filled(language, name.kind, "subject", &page)?;
+        let subject = self.filled(language, name.kind.name(), "subject", &page)?;
         page.title = &subject;
         self.notice(language, name.kind, &page, subject.clone())
     }
@@ -218,8 +291,8 @@ impl Notices {
         page: &impl Serialize,
         subject: String,
     ) -> Result<Notice, Fault> {
-        let text = self.filled(language, kind, "txt", page)?;
-        let html = self.filled(language, kind, "html", page)?;
+        let text = self.filled(language, kind.name(), "txt", page)?;
+        let html = self.filled(language, kind.name(), "html", page)?;
         Ok(Notice {
             text: text + "\n",
             html: html + "\n",
@@ -227,20 +300,25 @@ impl Notices {
         })
     }
 
+    /// The page on which customers say what they want by mail.
+    pub fn page(&self, language: &str, choice: Choice<'_>) -> Result<String, Fault> {
+        self.filled(language, "optout", "html", &Choices::from(choice))
+    }
+
     fn filled(
         &self,
         language: &str,
-        kind: Kind,
+        text: &str,
         part: &str,
         page: &impl Serialize,
     ) -> Result<String, Fault> {
         let short = language.split(['-', '_']).next().unwrap_or_default();
         let found = [language, short, FIRST].into_iter().find_map(|language| {
-            let name = format!("{}/{kind}.{part}", language.to_ascii_lowercase());
+            let name = format!("{}/{text}.{part}", language.to_ascii_lowercase());
             self.texts.get_template(&name).ok()
         });
         let template =
-            found.ok_or_else(|| Fault::Corrupt(format!("there is no text {kind}.{part}")))?;
+            found.ok_or_else(|| Fault::Corrupt(format!("there is no text {text}.{part}")))?;
         let filled = template
             .render(page)
             .map_err(|error| unwritten(template.name(), &error))?;

@@ -1,13 +1,15 @@
 //! Every text as customers read it. The files in `texts` are what is expected: `WRITE_TEXTS=1 cargo test -p notices` writes
 //! them anew.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use domain::journal::{Change, Deed, Kind};
-use domain::notification::{ImportTold, Told};
+use domain::notification::{self, ImportTold, Told};
+use domain::preferences::{Channel, Preferences};
 use domain::progress::{ImportStatus, Progress};
 use domain::{Reason, Status};
-use notices::{Facts, Notice, Notices};
+use notices::{Choice, Facts, Notice, Notices};
 use rust_decimal::Decimal;
 
 fn change() -> Change {
@@ -44,26 +46,26 @@ fn written(change: &Change, status: Status, customer: Option<&str>) -> Notice {
         status,
         total: Decimal::new(2325, 1),
         customer,
+        optout: Some("https://shop.example/unsubscribe/AbC-_9"),
     };
     let notices = Notices::new().expect("texts");
     notices.write("en", &facts).expect("a notice")
 }
 
-fn check(name: &str, notice: &Notice) {
-    let parts = [
-        ("subject", format!("{}\n", notice.subject)),
-        ("txt", notice.text.clone()),
-        ("html", notice.html.clone()),
-    ];
-    for (ending, text) in parts {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/texts");
-        let path = folder.join(format!("{name}.{ending}"));
-        if std::env::var_os("WRITE_TEXTS").is_some() {
-            std::fs::write(&path, &text).expect("written");
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(expected == text, "{} differs:\n{text}", path.display());
+fn check_file(name: &str, text: &str) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/texts");
+    let path = folder.join(name);
+    if std::env::var_os("WRITE_TEXTS").is_some() {
+        std::fs::write(&path, text).expect("written");
     }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == text, "{} differs:\n{text}", path.display());
+}
+
+fn check(name: &str, notice: &Notice) {
+    check_file(&format!("{name}.subject"), &format!("{}\n", notice.subject));
+    check_file(&format!("{name}.txt"), &notice.text);
+    check_file(&format!("{name}.html"), &notice.html);
     assert!(!notice.subject.contains('\n'), "{}", notice.subject);
 }
 
@@ -120,6 +122,7 @@ fn what_has_no_price_is_not_told_to_cost_nothing() {
         status: Status::Failed,
         total: Decimal::ZERO,
         customer: None,
+        optout: None,
     };
     let notices = Notices::new().expect("texts");
     let notice = notices.write("en", &facts).expect("a notice");
@@ -150,7 +153,7 @@ fn what_whoever_runs_the_mill_reads() {
     let notices = Notices::new().expect("texts");
     let check = |name: &str, import: &ImportTold| {
         let told = Told::Import(import.clone());
-        let notice = notices.told("en", &told, None).expect("a notice");
+        let notice = notices.told("en", &told, None, None).expect("a notice");
         assert!(notice.text.contains(&told.name().id()), "{}", notice.text);
         check(name, &notice);
     };
@@ -173,6 +176,67 @@ fn what_whoever_runs_the_mill_reads() {
         ..completed
     };
     check("import-failed", &failed);
+}
+
+#[test]
+fn what_is_for_the_log_has_no_link() {
+    let with = written(&change(), Status::Completed, None);
+    let change = change();
+    let facts = Facts {
+        change: &change,
+        status: Status::Completed,
+        total: Decimal::new(2325, 1),
+        customer: None,
+        optout: None,
+    };
+    let notices = Notices::new().expect("texts");
+    let without = notices.write("en", &facts).expect("a notice");
+    for (with, without) in [(with.text, without.text), (with.html, without.html)] {
+        assert!(with.contains("Fewer of these mails"), "{with}");
+        assert!(with.contains("/AbC-_9") || with.contains("&#x2f;AbC-_9"));
+        assert!(!without.contains("Fewer") && !without.contains("http"));
+    }
+}
+
+#[test]
+fn the_page_says_what_holds_and_offers_the_rest() {
+    let notices = Notices::new().expect("texts");
+    let page = |choice| notices.page("de-AT", choice).expect("a page");
+    let by_mail = Preferences::default();
+    let no_refunds = Preferences {
+        off: BTreeSet::from([notification::Kind::Refund]),
+        ..Preferences::default()
+    };
+    let by_log = Preferences {
+        channel: Channel::Log,
+        ..no_refunds.clone()
+    };
+    for (preferences, changed, name, offers) in [
+        (&by_mail, false, "by-mail", vec!["kind_off", "all_off"]),
+        (&no_refunds, true, "not-this", vec!["kind_on", "all_off"]),
+        (&by_log, true, "no-mails", vec!["all_on"]),
+    ] {
+        let page = page(Choice::Holds {
+            kind: notification::Kind::Refund,
+            preferences,
+            changed,
+        });
+        let values = page.split(r#"value=""#).skip(1);
+        let values = values.filter_map(|rest| rest.split('"').next());
+        assert_eq!(values.collect::<Vec<_>>(), offers, "{name}");
+        check_file(&format!("optout-{name}.html"), &page);
+    }
+    check_file("optout-wrong-link.html", &page(Choice::WrongLink));
+    check_file("optout-nobody.html", &page(Choice::Nobody));
+    for kind in notification::Kind::FOR_CUSTOMERS {
+        let preferences = &by_mail;
+        let page = page(Choice::Holds {
+            kind,
+            preferences,
+            changed: false,
+        });
+        assert!(!page.contains("of this kind</strong>"), "{kind}");
+    }
 }
 
 #[test]
@@ -203,6 +267,7 @@ fn amounts_have_the_decimals_of_their_currency_and_a_name_may_be_unknown() {
         status: Status::Completed,
         total: yen.total,
         customer: None,
+        optout: None,
     };
     let notices = Notices::new().expect("texts");
     let notice = notices.write("de-AT", &facts).expect("a notice");

@@ -94,14 +94,57 @@ impl<E: Engine> Store<E> {
         }
         let update = Write::Update {
             key: Key::new(Table::Customers, customer_id),
-            changes: vec![
-                Change::Set("preferences", value(preferences)?),
-                Change::Set("preferences_by", text(requested_by)),
-                Change::Set("preferences_at", text(now.to_string())),
-            ],
+            changes: said(preferences, requested_by, now)?,
             condition: Condition::Is("customer_id", text(customer_id)),
         };
         Ok(self.write(&update).await?.is_ok())
+    }
+
+    /// Changes what a customer wants, whatever it is by now, and returns what holds then; nothing where there is no such
+    /// customer. What is so already stays on record as it was said.
+    pub async fn change_preferences(
+        &self,
+        customer_id: &str,
+        change: impl Fn(&mut Preferences),
+        requested_by: &str,
+        now: Timestamp,
+    ) -> Result<Option<Preferences>, Fault> {
+        if check_key("customer_id", customer_id).is_err() {
+            return Ok(None);
+        }
+        let key = Key::new(Table::Customers, customer_id);
+        let mut wait = self.wait();
+        loop {
+            let Some(found) = self.get(&key).await? else {
+                return Ok(None);
+            };
+            // As it is written, which may be older than some kinds are.
+            let unchanged = match found.get("preferences") {
+                Some(written) => Condition::Is("preferences", written.clone()),
+                None => Condition::Missing("preferences"),
+            };
+            let before = record::<Said>(found)?.preferences.unwrap_or_default();
+            let mut after = before.clone();
+            change(&mut after);
+            if after == before {
+                return Ok(Some(after));
+            }
+            let update = Write::Update {
+                key: key.clone(),
+                changes: said(&after, requested_by, now)?,
+                condition: Condition::All(vec![
+                    Condition::Is("customer_id", text(customer_id)),
+                    unchanged,
+                ]),
+            };
+            match self.write(&update).await? {
+                Ok(()) => return Ok(Some(after)),
+                Err(_) => {
+                    let moved = "what a customer wants keeps changing".to_owned();
+                    wait.pause(Fault::Transient(moved)).await?;
+                }
+            }
+        }
     }
 
     /// Adds what these contacts know to what is known, where it is new: a read costs a tenth of a write. One contact for
@@ -130,6 +173,14 @@ impl<E: Engine> Store<E> {
         }
         Ok(())
     }
+}
+
+fn said(preferences: &Preferences, by: &str, now: Timestamp) -> Result<Vec<Change>, Fault> {
+    Ok(vec![
+        Change::Set("preferences", value(preferences)?),
+        Change::Set("preferences_by", text(by)),
+        Change::Set("preferences_at", text(now.to_string())),
+    ])
 }
 
 fn news(known: &Contact, contact: &Contact) -> Vec<Change> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::optout::OptOutPage;
 use api::{Event, Origin};
 use axum::Router;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -13,6 +14,8 @@ use domain::order::TotalPolicy;
 use domain::{Batch, Fault};
 use edge::Invocation;
 use edge::figures::Rebuild;
+use edge::mail::MailMessage;
+use edge::optout::LinkKey;
 use edge::queues::{Depth, Pulse};
 use edge::refunds::RefundMessage;
 use edge::resend::{NotSent, Resent, Sources};
@@ -20,6 +23,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use intake::Settings;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use notices::Notices;
 use payments::SigningKey;
 use query::outside::Rejected;
 use serde_json::{Value, json};
@@ -33,6 +37,7 @@ use crate::support::now;
 #[derive(Default)]
 pub struct Done {
     pub refunds: Mutex<Vec<String>>,
+    pub mails: Mutex<Vec<MailMessage>>,
     pub batches: Mutex<Vec<Batch>>,
     pub rebuilds: Mutex<Vec<Rebuild>>,
     /// Files by their keys. A version is how often one was put.
@@ -173,6 +178,7 @@ impl Bench {
             zone: zone.clone(),
             currency: "USD".parse().expect("a currency"),
             health: Default::default(),
+            optout: optout(),
         };
         let command = command::App {
             store: any(),
@@ -182,6 +188,7 @@ impl Bench {
                 default_currency: "USD".parse().expect("a currency"),
                 total_policy: TotalPolicy::Declared,
             },
+            optout: optout(),
         };
         Bench {
             store: Store::new(engine.clone(), 1),
@@ -268,6 +275,13 @@ fn percent(value: &str) -> String {
         .replace("%26", "&")
 }
 
+fn optout() -> OptOutPage {
+    OptOutPage {
+        notices: Notices::new().expect("texts"),
+        language: "en".to_owned(),
+    }
+}
+
 struct Outside(Arc<Done>);
 
 impl Outside {
@@ -340,6 +354,10 @@ impl query::outside::Outside for Outside {
     fn files(&self) -> BoxFuture<'_, Result<(), Fault>> {
         ready(Ok(())).boxed()
     }
+
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>> {
+        self.answer(LinkKey::new("ours"))
+    }
 }
 
 impl command::outside::Outside for Outside {
@@ -359,8 +377,17 @@ impl command::outside::Outside for Outside {
         self.answer(())
     }
 
+    fn send_mails(&self, mails: Vec<MailMessage>) -> BoxFuture<'_, Result<(), Fault>> {
+        self.0.mails.lock().expect("a lock").extend(mails);
+        self.answer(())
+    }
+
     fn payment_key(&self, _fresh: bool) -> BoxFuture<'_, Result<SigningKey, Fault>> {
         self.answer(SigningKey::new("ours"))
+    }
+
+    fn link_key(&self) -> BoxFuture<'_, Result<LinkKey, Fault>> {
+        self.answer(LinkKey::new("ours"))
     }
 
     fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>> {

@@ -5,13 +5,16 @@ use std::sync::LazyLock;
 
 use api::document::PUBLISHED;
 use api::views::segment;
+use domain::notification::Kind;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use store::failures::Buried;
 
 use super::bench::{Answer, Bench, Call, call};
 use super::mill::settled;
+use super::optout::token;
 use crate::lists::refunds::{all, fill};
+use crate::notifications::support::{self as notifications, Outbox, records, stream};
 use crate::support::{drift, now, tally, tally_and_verify};
 
 const SEEDS: u64 = 2_000;
@@ -191,6 +194,7 @@ fn meant(random: &mut Rng, template: &str) -> Value {
         "/products/{sku}" => {
             json!({"name": "S", "price": amount, "currency": "USD", "stock": random.u32(..)})
         }
+        "/notifications/{notification_id}/resend" => json!({"force": random.bool()}),
         "/products/{sku}/restock" => json!({"quantity": random.u32(0..100)}),
         "/customers/{customer_id}/preferences" => {
             json!({"channel": "log", "notifications": {"failed": random.bool()}})
@@ -214,6 +218,9 @@ fn changed(random: &mut Rng, mut body: Value) -> Value {
 }
 
 fn body(random: &mut Rng, call: Call, template: &str) -> Call {
+    if template == FORM && random.bool() {
+        return call.body(random.choice(&FORMS).unwrap_or(&""));
+    }
     let meant = meant(random, template);
     match random.u8(0..20) {
         0 => call,
@@ -238,10 +245,20 @@ fn body(random: &mut Rng, call: Call, template: &str) -> Call {
     }
 }
 
+const FORM: &str = "/unsubscribe/{token}";
+const FORMS: [&str; 5] = [
+    "List-Unsubscribe=One-Click",
+    "choice=kind_off",
+    "choice=all_on",
+    "choice=nothing",
+    "&&=%FF&choice",
+];
+
 /// Names that are drawn for each bench.
 struct There {
     refunds: Vec<String>,
     import: String,
+    notifications: Vec<String>,
 }
 
 /// What there is of that kind, or anything else.
@@ -252,6 +269,11 @@ fn part(random: &mut Rng, kind: &str, there: &There) -> String {
         "{refund_id}" => random.choice(&there.refunds).cloned().unwrap_or_default(),
         "{failure_id}" => format!("fl_{}", random.u8(0..3)),
         "{import_id}" => there.import.clone(),
+        "{notification_id}" => {
+            let known = random.choice(&there.notifications);
+            known.cloned().unwrap_or_default()
+        }
+        "{token}" => token(&format!("C-{}", random.u8(0..8)), Kind::Refund),
         "{sku}" => "S".to_owned(),
         "{name}" => "batches".to_owned(),
         "{address}" => format!("a{}@shop.example", random.u8(0..3)),
@@ -290,11 +312,14 @@ fn drawn(random: &mut Rng, there: &There) -> (&'static (String, &'static str), S
             format!("{name}={value}").replace('&', "+")
         });
         path = format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"));
+    } else if (template.as_str(), *method) == ("/orders", "GET") {
+        path.push_str("?customer_id=C-1");
     }
     let mut call = call(method, &path);
-    let usual = match template == "/orders/import" {
-        true => "text/csv",
-        false => "application/json",
+    let usual = match template.as_str() {
+        "/orders/import" => "text/csv",
+        FORM => "application/x-www-form-urlencoded",
+        _ => "application/json",
     };
     let kind = match random.u8(0..12) {
         0 => "",
@@ -334,6 +359,11 @@ fn is_sane(what: &str, answer: &Answer) {
     if answer.status < 300 {
         return;
     }
+    // What customers see is a page, whatever it says.
+    if answer.header("content-type") == Some("text/html; charset=utf-8") {
+        assert_eq!(answer.status, 404, "{what}");
+        return;
+    }
     let (_, code) = answer.problem();
     assert!(
         KNOWN.codes.iter().any(|known| known == code),
@@ -343,6 +373,14 @@ fn is_sane(what: &str, answer: &Answer) {
         answer.body["title"].is_string() && answer.body["detail"].is_string(),
         "{what}"
     );
+}
+
+/// Of what was settled so far.
+async fn told(bench: &Bench) -> Vec<String> {
+    let event = stream(&bench.engine);
+    let told = notifications::told(&bench.store, &Outbox::default(), event).await;
+    told.expect("told");
+    records(&bench.store).await.into_keys().collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -362,7 +400,12 @@ async fn whatever_is_sent_is_answered_and_breaks_nothing() {
         settled(&bench, put.data()["file"].as_str().expect("a key")).await;
         let import = put.data()["import_id"].as_str().expect("an id").to_owned();
         tally(&bench.store).await;
-        let there = There { refunds, import };
+        let notifications = told(&bench).await;
+        let there = There {
+            refunds,
+            import,
+            notifications,
+        };
         for number in 0..2 {
             let buried = Buried {
                 failure_id: format!("fl_{number}"),

@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 use super::bench::{Bench, call};
 
 /// What is open to everybody.
-const OPEN: [(&str, &str); 2] = [("GET", "/health"), ("POST", "/webhooks/payments")];
+const OPEN: [(&str, &str); 4] = [
+    ("GET", "/health"),
+    ("GET", "/unsubscribe/x-1"),
+    ("POST", "/unsubscribe/x-1"),
+    ("POST", "/webhooks/payments"),
+];
 
 struct Route {
     method: &'static str,
@@ -348,4 +353,8 @@ async fn the_sample_events_are_what_the_gateway_sends() {
     assert_eq!(refund.problem(), (404, "not_found"));
     let webhook = bench.take(sample("command-webhook")).await;
     assert_eq!(webhook.problem(), (401, "unauthorized"));
+    // Signed with the key of the tests, and of nobody that they know.
+    let click = bench.take(sample("command-unsubscribe")).await;
+    assert_eq!(click.status, 404);
+    assert!(click.text.contains("no such customer"), "{}", click.text);
 }

@@ -156,7 +156,8 @@ fn all_right(proxy: &Proxy, told: &Told) {
     let bad = BAD.trim_start_matches('c').split('@').next();
     for (id, record) in told {
         let count = |of: &BTreeMap<String, u32>| of.get(id).copied().unwrap_or_default();
-        let customer = record.change.customer_id.trim_start_matches("C-");
+        let customer = record.customer_id().unwrap_or_default();
+        let customer = customer.trim_start_matches("C-");
         let (standing, expected) = match record.channel {
             Channel::Log => (Standing::Sent, (0, 0)),
             Channel::Email if Some(customer) == bad => (Standing::Failed, (0, 1)),

@@ -173,7 +173,8 @@ async fn of(store: &Store<DynamoEngine>, customer: u32) -> NotificationRecord {
 
 fn mail_of(record: &NotificationRecord) -> Value {
     let name: Name = record.name();
-    let customer = record.change.customer_id.trim_start_matches("C-");
+    let customer = record.customer_id().unwrap_or_default();
+    let customer = customer.trim_start_matches("C-");
     json!({
         "timestamp": Timestamp::now().to_string(), "messageId": record.message_id, "tags": {"notification": [name.id()]},
         "destination": [format!("c{customer}@customers.example")],

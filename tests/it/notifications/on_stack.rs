@@ -37,7 +37,7 @@ const KILLS_AT_LEAST: u32 = 5;
 /// How often entries that were told are delivered again while others are told.
 const COPIES: u32 = 8;
 
-const SENDER: &str = "orders@shop.example";
+pub const SENDER: &str = "orders@shop.example";
 
 #[tokio::test]
 async fn every_event_of_5000_orders_is_told_once_though_whoever_tells_and_sends_is_killed() {
@@ -201,13 +201,18 @@ async fn compared(stack: &Stack, told: &Told) -> (usize, u32) {
     (by_mail, twice)
 }
 
-/// Mails that went out, by the notification that they say to be.
-async fn mailbox(stack: &Stack, told: &Told) -> BTreeMap<String, u32> {
+/// Everything that the emulator's mail service was given.
+pub async fn messages(stack: &Stack) -> Value {
     let endpoint = stack.cloud.endpoint.as_deref().unwrap_or_default();
     let url = format!("{}/_ministack/ses/messages", endpoint.trim_end_matches('/'));
     let answer = http().get(url).send().await.expect("an answer");
     let text = answer.text().await.expect("a text");
-    let document: Value = serde_json::from_str(&text).expect("json");
+    serde_json::from_str(&text).expect("json")
+}
+
+/// Mails that went out, by the notification that they say to be.
+async fn mailbox(stack: &Stack, told: &Told) -> BTreeMap<String, u32> {
+    let document = messages(stack).await;
     let mut found = BTreeMap::new();
     // Other stacks have other senders.
     for mail in mails(&document)
@@ -233,7 +238,7 @@ async fn mailbox(stack: &Stack, told: &Told) -> BTreeMap<String, u32> {
 }
 
 /// Wherever they stand in the document.
-fn mails(document: &Value) -> Vec<&Value> {
+pub fn mails(document: &Value) -> Vec<&Value> {
     match document {
         Value::Object(fields) if fields.contains_key("MessageId") => vec![document],
         Value::Object(fields) => fields.values().flat_map(mails).collect(),

@@ -15,6 +15,7 @@ use domain::{Contact, Fault};
 use edge::Invocation;
 use edge::entries::Event;
 use edge::mail::{MailMessage, Mails};
+use edge::optout::{LinkKey, Links};
 use jiff::Timestamp;
 use notices::Notices;
 use notify::{Subject, Subjects};
@@ -214,10 +215,16 @@ pub async fn mailed<E: Engine>(
         notices: &notices,
         language: "en",
         operator: Some(OPERATOR),
+        links: &links(),
     };
     let response = send::handle(&ports, event, at(now)).await?;
     let buried = queue.buried.into_inner().expect("a lock");
     Ok((response.batch_item_failures.len(), buried))
+}
+
+/// With the key that the API of the tests has, too.
+pub fn links() -> Links {
+    Links::known(LinkKey::new("ours"), "https://shop.example/api")
 }
 
 /// Everything on record, by id.

@@ -64,6 +64,7 @@ pub fn command(function: &str, port: u16) -> Command {
         ("MAIL_RATE", "10"),
         ("MAIL_LANGUAGE", "en"),
         ("MAIL_CONFIGURATION_SET", ""),
+        ("OPT_OUT_SECRET", "optout-key"),
         ("BATCHES_MAPPING", "00000000-0000-4000-8000-000000000000"),
         ("IMPORTS_MAPPING", "00000000-0000-4000-8000-000000000001"),
         ("CATALOGS_MAPPING", "00000000-0000-4000-8000-000000000002"),

@@ -2,6 +2,7 @@
 
 mod failure;
 mod import;
+mod notification;
 mod order;
 mod preferences;
 mod product;
@@ -10,6 +11,7 @@ mod suppression;
 
 pub use failure::{Failure, FailureWithMessage};
 pub use import::Import;
+pub use notification::Notification;
 pub use order::{Order, OrderStory, segment};
 pub use preferences::{CustomerPreferences, Preferences};
 pub use product::Product;

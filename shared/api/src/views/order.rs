@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use domain::notification::Standing;
-use domain::preferences::Channel;
 use domain::{Currency, Reason, Status};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,7 +12,7 @@ use store::orders::OrderRecord;
 use store::timeline::{Event, Timeline};
 use utoipa::ToSchema;
 
-use super::Refund;
+use super::{Notification, Refund};
 use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -136,44 +134,6 @@ pub struct OrderStory {
     pub refunds: Vec<Refund>,
     /// What the customer was told.
     pub notifications: Vec<Notification>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Notification {
-    id: String,
-    /// `confirmation`, `failed`, `refund`, `shipping`, `delivery` or `cancellation`.
-    notification_type: String,
-    /// `email` or `log`.
-    #[schema(value_type = String)]
-    channel: Channel,
-    /// `pending`, `sent`, `failed` or `suppressed`.
-    #[schema(value_type = String)]
-    status: Standing,
-    message: String,
-    attempts: u32,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    sent_at: Option<Timestamp>,
-    /// Why it was not sent.
-    failure: Option<String>,
-}
-
-impl From<&NotificationRecord> for Notification {
-    fn from(told: &NotificationRecord) -> Notification {
-        let name = told.name();
-        Notification {
-            id: name.id(),
-            notification_type: name.kind.to_string(),
-            channel: told.channel,
-            status: told.status,
-            message: told.message.clone(),
-            attempts: told.attempts,
-            created_at: told.created_at,
-            sent_at: told.sent_at,
-            failure: told.failure.clone(),
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

@@ -7,10 +7,11 @@ use domain::preferences::{Channel, Preferences as Wanted, for_customers};
 use serde::{Deserialize, Serialize};
 use store::suppressions::SuppressionRecord;
 use utoipa::openapi::schema::AdditionalProperties;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::Suppression;
+use crate::document::one_of;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,11 +60,7 @@ impl From<Preferences> for Wanted {
 }
 
 fn channel() -> RefOr<Schema> {
-    let names = ["email", "log"];
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(names))
-        .into()
+    one_of(Channel::ALL.map(Channel::name))
 }
 
 fn kinds() -> RefOr<Schema> {

@@ -5,7 +5,9 @@ use domain::Status;
 use domain::journal::{self, Change, Deed};
 use domain::notification::{Kind, Name, OrderTold, Told};
 use domain::order::Line;
+use domain::preferences::Channel;
 use domain::{Currency, Reason, ids};
+use edge::optout::Subject;
 use notices::{Facts, Notice, Notices};
 use rust_decimal::Decimal;
 use send::{Letter, Post, Posted, Ses};
@@ -21,23 +23,43 @@ use crate::output;
 
 /// As it is read.
 pub async fn of(stack: &Stack, record: &NotificationRecord) -> Result<Notice> {
-    written(stack, None, &record.told).await
+    let mailed = record.channel == Channel::Email;
+    written(stack, None, &record.told, mailed).await
 }
 
-/// In this language, or the stack's.
-async fn written(stack: &Stack, language: Option<&str>, told: &Told) -> Result<Notice> {
-    let customer = match told {
+/// In this language, or the stack's; with the link that mails have, where it is one.
+async fn written(
+    stack: &Stack,
+    language: Option<&str>,
+    told: &Told,
+    mailed: bool,
+) -> Result<Notice> {
+    let (customer, optout) = match told {
         Told::Order(order) => {
-            let addressee = stack.store()?.addressee(&order.change.customer_id).await?;
-            addressee.contact.name
+            let change = &order.change;
+            let addressee = stack.store()?.addressee(&change.customer_id).await?;
+            let optout = match mailed {
+                true => Some(link(stack, change).await?),
+                false => None,
+            };
+            (addressee.contact.name, optout)
         }
-        Told::Import(_) => None,
+        Told::Import(_) => (None, None),
     };
     let language = match language {
         Some(language) => language,
         None => stack.output("MailLanguage")?,
     };
-    Ok(Notices::new()?.told(language, told, customer.as_deref())?)
+    Ok(Notices::new()?.told(language, told, customer.as_deref(), optout.as_deref())?)
+}
+
+/// As the mail has it.
+async fn link(stack: &Stack, change: &Change) -> Result<String> {
+    let subject = Subject {
+        customer_id: change.customer_id.clone(),
+        kind: Name::of(change).kind,
+    };
+    Ok(stack.links().await?.link(&subject).await?)
 }
 
 /// For a terminal, line by line.
@@ -77,7 +99,7 @@ pub async fn preview(global: &Global, stack: &Stack, options: &Preview) -> Resul
             total: order.total,
         })
     };
-    let notice = written(stack, options.language.as_deref(), &told).await?;
+    let notice = written(stack, options.language.as_deref(), &told, true).await?;
     if let Some(path) = &options.html {
         std::fs::write(path, &notice.html)
             .with_context(|| format!("writing {}", path.display()))?;
@@ -109,11 +131,13 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
         failure: None,
     };
     let (change, status) = sample.change();
+    let optout = link(stack, &change).await?;
     let facts = Facts {
         change: &change,
         status,
         total: change.total,
         customer: None,
+        optout: Some(&optout),
     };
     let reply_to = stack.find_output("MailReplyTo").unwrap_or_default();
     let set = stack
@@ -130,6 +154,7 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
         address,
         notification_id: &Name::of(&change).id(),
         notice: &Notices::new()?.write(stack.output("MailLanguage")?, &facts)?,
+        optout: Some(&optout),
     };
     match ses.mail(&letter).await? {
         Posted::Accepted { message_id } if global.json => {

@@ -1,0 +1,43 @@
+//! The page that links in mails lead to, as both functions show it: one says what holds, the other one changes it.
+
+use std::sync::LazyLock;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use notices::{Choice, Notices, STYLE};
+use sha2::{Digest, Sha256};
+
+use crate::problem::Answer;
+
+/// What the description says that the page is.
+pub const PAGE: &str = "text/html";
+
+/// No script, no picture, no frame, one style, and forms that lead back here.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+});
+
+pub struct OptOutPage {
+    pub notices: Notices,
+    pub language: String,
+}
+
+impl OptOutPage {
+    pub fn show(&self, choice: Choice<'_>) -> Answer<Response> {
+        let status = match choice {
+            Choice::WrongLink | Choice::Nobody => StatusCode::NOT_FOUND,
+            Choice::Holds { .. } => StatusCode::OK,
+        };
+        let page = self.notices.page(&self.language, choice)?;
+        let headers = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, POLICY.as_str()),
+        ];
+        Ok((status, headers, page).into_response())
+    }
+}
