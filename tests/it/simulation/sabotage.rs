@@ -61,10 +61,12 @@ pub enum Sabotage {
     CancelsWithoutUnits,
     /// What is left of a cancelled order is said to be on its way, and is not.
     CancelsWithoutRefund,
+    /// What nobody could be told of at once is left at that.
+    ForgetsNotices,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 22] = [
+    pub const ALL: [Sabotage; 23] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -87,6 +89,7 @@ impl Sabotage {
         Sabotage::CancelsWithoutStock,
         Sabotage::CancelsWithoutUnits,
         Sabotage::CancelsWithoutRefund,
+        Sabotage::ForgetsNotices,
     ];
 
     /// The promise that is broken first of all.
@@ -114,6 +117,7 @@ impl Sabotage {
             | Sabotage::SwapsUnread => Promise::FiguresAreTheJournal,
             Sabotage::EntersSome => Promise::ImportsEndLast,
             Sabotage::NeverSaysTheEnd => Promise::ImportsEndOnce,
+            Sabotage::ForgetsNotices => Promise::EverythingIsToldOnce,
         }
     }
 }
