@@ -8,7 +8,7 @@ use domain::notification::{Name, Standing, Told};
 use domain::preferences::Channel;
 use domain::progress::{ImportStatus, Progress, SINGLE_ORDERS};
 use edge::entries::Event;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
 use ordermill::verify::{self, Books};
 use store::imports::{ImportRecord, Lease, Read, Taken};

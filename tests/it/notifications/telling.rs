@@ -10,6 +10,7 @@ use domain::{Fault, Status};
 use edge::entries::Event;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use notify::Subject;
 use ordermill::verify::{self, Books};
 use store::memory::{Faults, MemoryEngine, ReadUnits};
 use store::notifications::NotificationRecord;
@@ -224,6 +225,11 @@ async fn the_sample_events_are_what_notify_and_send_take() {
         .await
         .expect("an answer");
     assert_eq!((back, buried.len()), (0, 1));
+    // Nor does this store have the import, so it is looked for again.
+    let answer = told(&store, &outbox, event("notify-imports")).await;
+    assert_eq!(answer, Ok((0, Vec::new())));
+    let subjects = std::mem::take(&mut *outbox.subjects.lock().expect("a lock"));
+    assert_eq!(subjects, [Subject::import("im_0000000000000000")]);
     let mail = serde_json::from_slice(&read("events/send.json")).expect("an event");
     let office = Office::default();
     let sent = mailed(&store, &office, mail, now()).await;

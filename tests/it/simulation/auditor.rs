@@ -33,6 +33,7 @@ pub enum Promise {
     FiguresAreTheJournal,
     ImportsEndOnce,
     ImportsEndLast,
+    EverythingIsToldOnce,
 }
 
 pub type Violations = Vec<(Promise, String)>;

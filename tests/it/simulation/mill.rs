@@ -24,7 +24,7 @@ use super::queue::{SimQueue, event};
 use super::sabotage::{Sabotage, Wired};
 use super::state_machine::{self, Tasks};
 use super::world::{GARBAGE, World};
-use super::{refunds, stream};
+use super::{refunds, stream, telling};
 
 /// How long the terms let a payment be pending.
 const TIME_LIMIT: SignedDuration = SignedDuration::from_mins(10);
@@ -82,6 +82,20 @@ pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
             10,
             seconds(20),
             refund,
+        )));
+        tasks.push(spawn_local(poll(
+            world.clone(),
+            world.notices.clone(),
+            10,
+            stream::LIMIT,
+            telling::notices,
+        )));
+        tasks.push(spawn_local(poll(
+            world.clone(),
+            world.mail.clone(),
+            10,
+            seconds(40),
+            telling::send,
         )));
     }
     tasks

@@ -20,6 +20,7 @@ mod refunds;
 pub mod sabotage;
 mod state_machine;
 mod stream;
+mod telling;
 mod world;
 
 use std::collections::BTreeMap;
@@ -64,6 +65,7 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
             &world.catalog,
         );
         violations.extend(figures.conclude(&memory, &world.calendar.zone).await);
+        violations.extend(telling::conclude(&memory, &world.post));
         if !ended {
             violations.push((
                 Promise::EverythingEnds,
@@ -88,6 +90,11 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
                 &ledger,
                 jiff::Timestamp::MAX,
             ));
+            let mut told = Vec::new();
+            let each = |record| told.push(record);
+            store.each_notification(each).await.expect("notifications");
+            let now = jiff::Timestamp::MAX;
+            report.add(ordermill::verify::notifications::check(&books, &told, now));
             let drift = report.checks.into_iter().flat_map(|check| check.drift);
             violations.extend(
                 drift.map(|drift| (Promise::TheLedgerIsOurBooks, format!("verify: {drift}"))),
@@ -160,6 +167,9 @@ fn no_seed_breaks_a_promise() {
         "stream came again",
         "stream gave up",
         "entry handed to the queue",
+        "told of later",
+        "mailed",
+        "mail unanswered",
         "figures built anew in peace",
         "refunded",
         "restocked",

@@ -63,6 +63,8 @@ pub enum Sabotage {
     CancelsWithoutRefund,
     /// A refund is asked for again, and nobody asks first what became of it.
     RefundsUnasked,
+    /// What nobody could be told of at once is left at that.
+    ForgetsNotices,
 }
 
 impl Sabotage {
@@ -90,6 +92,7 @@ impl Sabotage {
         Sabotage::CancelsWithoutUnits,
         Sabotage::CancelsWithoutRefund,
         Sabotage::RefundsUnasked,
+        Sabotage::ForgetsNotices,
     ];
 
     /// The promise that is broken first of all.
@@ -119,6 +122,7 @@ impl Sabotage {
             | Sabotage::SwapsUnread => Promise::FiguresAreTheJournal,
             Sabotage::EntersSome => Promise::ImportsEndLast,
             Sabotage::NeverSaysTheEnd => Promise::ImportsEndOnce,
+            Sabotage::ForgetsNotices => Promise::EverythingIsToldOnce,
         }
     }
 }

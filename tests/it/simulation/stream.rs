@@ -1,5 +1,6 @@
-//! The stream of the journal: each entry that is written, in one of a few shards, there in sequence. It is delivered in any
-//! cuts, at least once, and some of it long after it was worked off; what is handed on comes from a queue.
+//! The streams of the journal and of imports: each entry that is written, and each end, in one of a few shards, there in
+//! sequence. Each is delivered in any cuts, at least once, and some of it long after it was worked off; what is handed on comes
+//! from a queue.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use domain::{Fault, ids};
 use edge::Invocation;
 use jiff::Timestamp;
 use store::memory::MemoryEngine;
+use store::ops::Item;
 use store::schema::Table;
 use tally::{Entries, EntryName, Event};
 use tokio::sync::Notify;
@@ -24,6 +26,7 @@ use super::chance::Chance;
 use super::invocation::invoke;
 use super::queue::SimQueue;
 use super::sabotage::Sabotage;
+use super::telling;
 use super::world::World;
 
 /// A sixth of the time for which the queue hides its messages.
@@ -43,7 +46,32 @@ pub struct Delivery {
     pub given_up: u16,
 }
 
+/// Whose reader a stream is for: each reads for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    Tally,
+    Notify,
+    /// Of imports, and only of their ends.
+    NotifyOfImports,
+}
+
+impl To {
+    pub const ALL: [To; 3] = [To::Tally, To::Notify, To::NotifyOfImports];
+
+    /// As the template filters.
+    fn is_for(self, table: Table, after: &Item) -> bool {
+        match self {
+            To::Tally | To::Notify => table == Table::Journal,
+            To::NotifyOfImports => {
+                let ended = text(after, "stage") == "FAILED" || after.contains_key("completed_at");
+                table == Table::Imports && text(after, "listed") == "file" && ended
+            }
+        }
+    }
+}
+
 pub struct Stream {
+    to: To,
     chance: Rc<Chance>,
     shards: Arc<Mutex<Vec<Vec<EventRecord>>>>,
     arrived: Arc<Notify>,
@@ -54,13 +82,13 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn of(memory: &MemoryEngine, chance: Rc<Chance>) -> Stream {
+    pub fn of(memory: &MemoryEngine, chance: Rc<Chance>, to: To) -> Stream {
         let count = 1 + chance.below(3) as usize;
         let shards = Arc::new(Mutex::new(vec![Vec::new(); count]));
         let arrived = Arc::new(Notify::new());
         let (written, notify) = (shards.clone(), arrived.clone());
         memory.watch(move |key, before, after| {
-            if key.table == Table::Journal {
+            if to.is_for(key.table, after) {
                 let mut shards = written.lock().expect("the shards");
                 let shard = usize::from(ids::bucket(&key.partition, count as u8));
                 let mut record = EventRecord::default();
@@ -73,6 +101,7 @@ impl Stream {
             }
         });
         Stream {
+            to,
             chance,
             shards,
             arrived,
@@ -108,15 +137,18 @@ impl Stream {
 }
 
 pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
-    let shards = world.stream.done.borrow().len();
-    (0..shards)
-        .map(|shard| spawn_local(read(world.clone(), shard)))
+    let shards = world.streams.iter().enumerate().flat_map(|(at, stream)| {
+        let shards = stream.done.borrow().len();
+        (0..shards).map(move |shard| (at, shard))
+    });
+    shards
+        .map(|(at, shard)| spawn_local(read(world.clone(), at, shard)))
         .collect()
 }
 
 /// Goes on from where it failed, with another cut.
-async fn read(world: Rc<World>, shard: usize) {
-    let (stream, chance) = (&world.stream, &world.chance);
+async fn read(world: Rc<World>, at: usize, shard: usize) {
+    let (stream, chance) = (&world.streams[at], &world.chance);
     loop {
         let arrived = stream.arrived.notified();
         let waiting = stream.waiting(shard);
@@ -129,17 +161,19 @@ async fn read(world: Rc<World>, shard: usize) {
             tokio::time::sleep(chance.up_to_ms(120_000)).await;
         }
         let cut = stream.cut(&stream.waiting(shard));
-        match deliver(&world, shard, cut.clone()).await {
+        match deliver(&world, at, shard, cut.clone()).await {
             None if chance.hits(chance.plan().stream.given_up, "stream gave up") => {
-                world
-                    .entries
-                    .push(given_up(&stream.event(shard, cut.clone())));
+                let queue = match stream.to {
+                    To::Tally => &world.entries,
+                    To::Notify | To::NotifyOfImports => &world.notices,
+                };
+                queue.push(given_up(&stream.event(shard, cut.clone())));
                 stream.done.borrow_mut()[shard] = cut.end;
             }
             None => tokio::time::sleep(chance.up_to_ms(10_000)).await,
             Some(end) => {
                 stream.done.borrow_mut()[shard] = end;
-                deliver_again(&world, shard, cut.start..end);
+                deliver_again(&world, at, shard, cut.start..end);
             }
         }
     }
@@ -147,8 +181,13 @@ async fn read(world: Rc<World>, shard: usize) {
 
 /// What the service says of records that it does not deliver any more.
 fn given_up(event: &dynamodb::Event) -> String {
-    let dates = event.records.iter();
-    let dates = dates.map(|record| text(&record.change.new_image, "at"));
+    let dates = event.records.iter().map(|record| {
+        let dates = ["at", "completed_at", "read_at"];
+        let mut dates = dates
+            .map(|name| text(&record.change.new_image, name))
+            .into_iter();
+        dates.find(|date| !date.is_empty()).expect("a date")
+    });
     let dates: BTreeSet<Timestamp> = dates.map(|at| at.parse().expect("an instant")).collect();
     serde_json::json!({"DDBStreamBatchInfo": {
         "approximateArrivalOfFirstRecord": dates.first(),
@@ -158,9 +197,18 @@ fn given_up(event: &dynamodb::Event) -> String {
 }
 
 /// Up to which record the cut was worked off, where anything is known of it.
-async fn deliver(world: &Rc<World>, shard: usize, cut: Range<usize>) -> Option<usize> {
-    let event = world.stream.event(shard, cut.clone());
-    let run = |world, at| tally(world, Event::Stream(event.clone()), at);
+async fn deliver(world: &Rc<World>, at: usize, shard: usize, cut: Range<usize>) -> Option<usize> {
+    let stream = &world.streams[at];
+    let (event, to) = (stream.event(shard, cut.clone()), stream.to);
+    let run = |world, at| {
+        let event = Event::Stream(event.clone());
+        async move {
+            match to {
+                To::Tally => tally(world, event, at).await,
+                To::Notify | To::NotifyOfImports => telling::notify(world, event, at).await,
+            }
+        }
+    };
     let response = invoke(world, LIMIT, run).await.ok()?;
     let failed = response.batch_item_failures.iter();
     let first = failed.filter_map(|failure| failure.item_identifier.parse().ok());
@@ -168,7 +216,7 @@ async fn deliver(world: &Rc<World>, shard: usize, cut: Range<usize>) -> Option<u
 }
 
 /// At any later time, in other cuts, beside what comes then: whoever reads a stream may start anew.
-fn deliver_again(world: &Rc<World>, shard: usize, done: Range<usize>) {
+fn deliver_again(world: &Rc<World>, at: usize, shard: usize, done: Range<usize>) {
     let chance = &world.chance;
     if done.is_empty() || !chance.hits(chance.plan().stream.again, "stream came again") {
         return;
@@ -177,17 +225,17 @@ fn deliver_again(world: &Rc<World>, shard: usize, done: Range<usize>) {
         let world = world.clone();
         let wait = [1_000, 60_000, 1_800_000][chance.below(3) as usize];
         let wait = chance.up_to_ms(wait);
-        world.stream.owed.update(|owed| owed + 1);
+        world.streams[at].owed.update(|owed| owed + 1);
         let mut rest = done.clone();
         spawn_local(async move {
             tokio::time::sleep(wait).await;
             while !rest.is_empty() {
-                let cut = world.stream.cut(&rest);
+                let cut = world.streams[at].cut(&rest);
                 rest.start = cut.end;
                 // It was worked off before: nobody waits for this.
-                let _answer = deliver(&world, shard, cut).await;
+                let _answer = deliver(&world, at, shard, cut).await;
             }
-            world.stream.owed.update(|owed| owed - 1);
+            world.streams[at].owed.update(|owed| owed - 1);
         });
     }
 }

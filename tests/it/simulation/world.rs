@@ -20,7 +20,8 @@ use super::mill;
 use super::orders::{self, Catalog, OrderFile};
 use super::queue::SimQueue;
 use super::sabotage::{Sabotage, SimEngine};
-use super::stream::{self, Stream};
+use super::stream::{self, Stream, To};
+use super::telling::{self, SimPost};
 use super::{deeds, rebuilds, refunds};
 use crate::support::calendar::Calendar;
 
@@ -44,9 +45,13 @@ pub struct World {
     pub entries: Rc<SimQueue>,
     /// Refunds that are on record.
     pub refunds: Rc<SimQueue>,
-    pub stream: Stream,
-    /// Where each of them puts messages aside.
-    pub dead: [Rc<SimQueue>; 5],
+    /// What nobody could be told of at once.
+    pub notices: Rc<SimQueue>,
+    pub mail: Rc<SimQueue>,
+    pub post: SimPost,
+    pub streams: [Stream; 3],
+    /// Where each queue puts messages aside.
+    pub dead: [Rc<SimQueue>; 7],
     pub catalog: Catalog,
     pub files: Vec<OrderFile>,
     pub bucket: SimFiles,
@@ -80,6 +85,8 @@ impl World {
             dead("catalogs-dead"),
             dead("entries-dead"),
             dead("refunds-dead"),
+            dead("notices-dead"),
+            dead("mail-dead"),
         ];
         let aside = |at: usize| Some(dead[at].clone());
         let mut saga = definition.clone();
@@ -89,7 +96,7 @@ impl World {
             saga["States"]["rolls_back"] = serde_json::json!({"Type": "Task", "Resource": "everything is refused", "Next": "settled"});
         }
         let calendar = Calendar::draw(|limit| chance.below(limit));
-        let stream = Stream::of(&memory, chance.clone());
+        let streams = To::ALL.map(|to| Stream::of(&memory, chance.clone(), to));
         Rc::new(World {
             engine: SimEngine::new(memory, sabotage),
             gateway: SimGateway::new(seed, calendar.start, chance.clone()),
@@ -100,7 +107,10 @@ impl World {
             catalogs: Rc::new(queue("catalogs", 300, aside(2))),
             entries: Rc::new(queue("entries", 360, aside(3))),
             refunds: Rc::new(queue("refunds", 120, aside(4))),
-            stream,
+            notices: Rc::new(queue("notices", 360, aside(5))),
+            mail: Rc::new(queue("mail", 240, aside(6))),
+            post: SimPost::new(chance.clone()),
+            streams,
             dead,
             bucket: SimFiles::new(chance.clone()),
             catalog,
@@ -128,6 +138,7 @@ impl World {
 
     /// Until everything is settled. Returns whether it was.
     pub async fn run(self: &Rc<World>) -> bool {
+        telling::addresses(self).await;
         let mut tasks = mill::start(self);
         tasks.extend(stream::start(self));
         tasks.push(tokio::task::spawn_local(self.clone().jumps()));
@@ -172,16 +183,18 @@ impl World {
         }
     }
 
-    pub fn queues(&self) -> [&Rc<SimQueue>; 5] {
+    pub fn queues(&self) -> [&Rc<SimQueue>; 7] {
         let World {
             batches,
             imports,
             catalogs,
             entries,
             refunds,
+            notices,
+            mail,
             ..
         } = self;
-        [batches, imports, catalogs, entries, refunds]
+        [batches, imports, catalogs, entries, refunds, notices, mail]
     }
 
     fn is_at_rest(&self) -> bool {
@@ -197,7 +210,7 @@ impl World {
         self.uploaded.get()
             && self.running.get() == 0
             && queues.all(|queue| queue.is_empty())
-            && self.stream.is_drained()
+            && self.streams.iter().all(Stream::is_drained)
             && self.gateway.is_quiet()
             && !open(
                 Table::Orders,
@@ -205,6 +218,7 @@ impl World {
                 "status",
             )
             && !open(Table::Refunds, &["PENDING", "PROCESSING"], "status")
+            && !open(Table::Notifications, &["pending"], "status")
             && !open(Table::Failures, &["OPEN", "RETRYING"], "state")
     }
 
@@ -223,6 +237,8 @@ impl World {
                 self.batches.push(GARBAGE.to_owned());
                 self.entries.push(GARBAGE.to_owned());
                 self.refunds.push(GARBAGE.to_owned());
+                self.notices.push(GARBAGE.to_owned());
+                self.mail.push(GARBAGE.to_owned());
             }
             let arrival = self
                 .bucket
