@@ -7,6 +7,7 @@
 mod known;
 mod pace;
 mod post;
+mod refusal;
 
 use std::time::Duration;
 
@@ -31,6 +32,17 @@ pub use post::{Letter, Post, Posted, Ses};
 
 /// What is left of a run when no mail is begun any more: the service may take its time, and its answer has to be put on record.
 const MARGIN: Duration = Duration::from_secs(12);
+
+/// How often a mail may find no answer, and how long nobody tries again after each time but the last: each may have gone out.
+const UNANSWERED: [SignedDuration; 4] = [
+    SignedDuration::from_mins(1),
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(15),
+    SignedDuration::from_mins(60),
+];
+
+/// How long to wait with what could not be put on record.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// A mail that was too much at once is handed over again after these, before its message goes back to the queue: there it
 /// would wait for longer each time, as if something were broken.
@@ -106,6 +118,10 @@ impl Run {
         self.begun + self.invocation.remaining.saturating_sub(MARGIN)
     }
 
+    fn is_time_left(&self) -> bool {
+        self.begun.elapsed() + AGAIN < self.invocation.remaining
+    }
+
     /// When this process is dead, whatever it does.
     fn end(&self) -> Timestamp {
         let remaining = SignedDuration::try_from(self.invocation.remaining);
@@ -148,11 +164,34 @@ async fn work_off<E: Engine, Q, P: Post>(
         Ok(ended) => (ended, None),
         Err(fault) => (End::NotYet(fault.message().to_owned()), Some(fault)),
     };
+    let waits = usize::try_from(record.unanswered).unwrap_or(usize::MAX);
+    let (ended, fault) = match (ended, UNANSWERED.get(waits)) {
+        (End::Unanswered(why), Some(_)) => {
+            (End::Unanswered(why.clone()), Some(Fault::Transient(why)))
+        }
+        (End::Unanswered(why), None) => {
+            let times = UNANSWERED.len() + 1;
+            (
+                End::Failed(format!(
+                    "no answer {times} times, so it may have gone out: {why}"
+                )),
+                None,
+            )
+        }
+        (ended, _) => (ended, fault),
+    };
     let ended = match &ended {
         End::Sent(message_id) => Ended::Sent { message_id },
         End::Failed(why) => Ended::Failed(why),
         End::Suppressed(why) => Ended::Suppressed(why),
         End::NotYet(why) => Ended::NotYet(why),
+        End::Unanswered(why) => Ended::Unanswered {
+            why,
+            until: after(
+                run.now(),
+                UNANSWERED.get(waits).copied().unwrap_or_default(),
+            ),
+        },
     };
     if let Ended::Failed(reason) | Ended::Suppressed(reason) = ended {
         tracing::warn!(
@@ -162,8 +201,24 @@ async fn work_off<E: Engine, Q, P: Post>(
             "a mail was not sent"
         );
     }
-    ports.store.end_sending(&record, &ended, run.now()).await?;
+    put_on_record(ports.store, &record, &ended, run).await?;
     fault.map_or(Ok(()), Err)
+}
+
+/// As long as there is time: what the service took and nobody wrote down is mailed again.
+async fn put_on_record<E: Engine>(
+    store: &Store<E>,
+    record: &NotificationRecord,
+    ended: &Ended<'_>,
+    run: &Run,
+) -> Result<(), Fault> {
+    loop {
+        let put = store.end_sending(record, ended, run.now()).await;
+        match put {
+            Err(Fault::Transient(_)) if run.is_time_left() => tokio::time::sleep(AGAIN).await,
+            put => return put,
+        }
+    }
 }
 
 enum End {
@@ -171,6 +226,7 @@ enum End {
     Failed(String),
     Suppressed(String),
     NotYet(String),
+    Unanswered(String),
 }
 
 async fn posted<E: Engine, Q, P: Post>(
@@ -221,10 +277,15 @@ async fn posted<E: Engine, Q, P: Post>(
     };
     let mut waits = PATIENCE.into_iter();
     loop {
+        // What was read until here may have taken its time.
+        if Instant::now() > last_call {
+            return Err(Fault::Transient("no time is left for an answer".to_owned()));
+        }
         let why = match ports.post.mail(&letter).await? {
             Posted::Accepted { message_id } => return Ok(End::Sent(message_id)),
             Posted::Refused { why } => return Ok(End::Failed(why)),
             Posted::Throttled { why } => why,
+            Posted::Unanswered { why } => return Ok(End::Unanswered(why)),
         };
         match waits.next().map(|wait| Instant::now() + wait) {
             Some(again) if again <= last_call => tokio::time::sleep_until(again).await,

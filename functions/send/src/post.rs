@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use aws_sdk_ses::config::retry::RetryConfig;
 use aws_sdk_ses::config::timeout::TimeoutConfig;
-use aws_sdk_ses::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::{MessageTag, RawMessage};
 use aws_types::SdkConfig;
@@ -16,30 +14,13 @@ use lettre::message::{Mailbox, Message, MultiPart};
 use notices::Notice;
 use store::dynamo::Meter;
 
+use crate::refusal;
+
 /// By which a person finds what the service knows of a notification.
 const TAG: &str = "notification";
 
 /// How long the service may take to answer.
 const TIME: Duration = Duration::from_secs(8);
-
-/// How the service says that this was too much at once.
-const THROTTLED: [&str; 4] = [
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-];
-
-/// What is in its words when it was too much for today: that takes longer.
-const QUOTA: &str = "quota";
-
-/// What passes by itself, by the service's own names. Anything else that it says of a request is a no.
-const PASSING: [&str; 4] = [
-    "ServiceUnavailable",
-    "InternalFailure",
-    "RequestExpired",
-    "ExpiredToken",
-];
 
 #[derive(Debug)]
 pub struct Letter<'a> {
@@ -63,10 +44,14 @@ pub enum Posted {
     Throttled {
         why: String,
     },
+    /// Nobody knows whether it went out.
+    Unanswered {
+        why: String,
+    },
 }
 
 pub trait Post {
-    /// No answer is a fault: then the mail may have gone out or not.
+    /// A fault is about more than this mail, and the mail did not go out.
     fn mail(&self, letter: &Letter<'_>) -> impl Future<Output = Result<Posted, Fault>>;
 }
 
@@ -128,7 +113,7 @@ impl Post for Ses {
             Ok(accepted) => Ok(Posted::Accepted {
                 message_id: accepted.message_id,
             }),
-            Err(error) => refusal(error),
+            Err(error) => refusal::meaning(error, letter.address),
         }
     }
 }
@@ -168,79 +153,11 @@ fn header(name: &'static str, value: String) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
-/// A sender that is not verified, an account in the sandbox or paused, an address that is none: none of them becomes better by
-/// asking again.
-fn refusal(error: SdkError<SendRawEmailError>) -> Result<Posted, Fault> {
-    let code = error.code().unwrap_or_default();
-    let status = error
-        .raw_response()
-        .map(|response| response.status().as_u16());
-    if error.as_service_error().is_none() || code.is_empty() {
-        return Err(Fault::Transient(DisplayErrorContext(error).to_string()));
-    }
-    let words = error.message().unwrap_or("no reason was given");
-    let why = format!("{code}: {words}");
-    let is_throttled = THROTTLED.contains(&code);
-    if is_throttled && !words.contains(QUOTA) {
-        return Ok(Posted::Throttled { why });
-    }
-    let passes = is_throttled || PASSING.contains(&code);
-    match status.is_some_and(|status| status < 500) && !passes {
-        true => Ok(Posted::Refused { why }),
-        false => Err(Fault::Transient(why)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ses::error::ErrorMetadata;
-    use aws_smithy_runtime_api::http::{Response, StatusCode};
-    use aws_smithy_types::body::SdkBody;
     use mail_parser::MessageParser;
 
     use super::*;
-
-    fn answered(status: u16, code: &str, words: &str) -> Result<Posted, Fault> {
-        let metadata = ErrorMetadata::builder().code(code).message(words).build();
-        let status = StatusCode::try_from(status).expect("a status");
-        let response = Response::new(status, SdkBody::empty());
-        let error = SendRawEmailError::generic(metadata);
-        refusal(SdkError::service_error(error, response))
-    }
-
-    #[test]
-    fn a_no_is_told_from_not_now() {
-        let unverified =
-            "Email address is not verified. The following identities failed: a@b.example";
-        for (code, words) in [
-            ("MessageRejected", unverified),
-            ("AccountSendingPausedException", "paused"),
-            ("MailFromDomainNotVerifiedException", "not verified"),
-            ("InvalidParameterValue", "Missing final '@domain'"),
-            ("AccessDenied", "not authorized"),
-        ] {
-            let why = format!("{code}: {words}");
-            assert_eq!(answered(400, code, words), Ok(Posted::Refused { why }));
-        }
-        let too_much = "Maximum sending rate exceeded.";
-        for code in ["Throttling", "TooManyRequestsException"] {
-            let why = format!("{code}: {too_much}");
-            assert_eq!(answered(400, code, too_much), Ok(Posted::Throttled { why }));
-        }
-        let today = answered(400, "Throttling", "Daily message quota exceeded.");
-        assert!(matches!(today, Err(Fault::Transient(_))), "{today:?}");
-        for (status, code) in [
-            (503, "ServiceUnavailable"),
-            (500, "Strange"),
-            (502, ""),
-            (400, ""),
-        ] {
-            let answer = answered(status, code, "Not now.");
-            assert!(matches!(answer, Err(Fault::Transient(_))), "{code}");
-        }
-        let no_answer = SdkError::timeout_error("8 s are over");
-        assert!(matches!(refusal(no_answer), Err(Fault::Transient(_))));
-    }
 
     const LINK: &str = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/api/unsubscribe/";
 

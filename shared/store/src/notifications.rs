@@ -34,7 +34,10 @@ pub struct NotificationRecord {
     pub message: String,
     /// How often it was sent, or was about to be.
     pub attempts: u32,
-    /// Until then the run that makes the last attempt is believed to live.
+    /// How many of them the mail service never answered: each may have gone out.
+    #[serde(default)]
+    pub unanswered: u32,
+    /// Until then the run that makes the last attempt is believed to live, or nobody is to try.
     pub(crate) lease_until_ms: u64,
     #[serde(with = "crate::instant")]
     pub created_at: Timestamp,
@@ -83,6 +86,7 @@ impl NotificationRecord {
             told: new.told,
             message: new.message,
             attempts: u32::from(logged),
+            unanswered: 0,
             lease_until_ms: 0,
             created_at: now,
             day: TimeZone::UTC.to_datetime(now).date(),
@@ -135,6 +139,11 @@ pub enum Ended<'a> {
     Suppressed(&'a str),
     /// It may succeed later.
     NotYet(&'a str),
+    /// It may have gone out or not. Nobody is to try again before that.
+    Unanswered {
+        why: &'a str,
+        until: Timestamp,
+    },
 }
 
 /// What became of a wish to have one sent again.
@@ -209,6 +218,9 @@ impl<E: Engine> Store<E> {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Begun, Fault> {
+        if known.lease_until_ms >= milliseconds(now) {
+            return Ok(Begun::Held);
+        }
         let (name, mut found, mut wait) = (known.name(), known.clone(), self.wait());
         loop {
             let begun = NotificationRecord {
@@ -259,11 +271,18 @@ impl<E: Engine> Store<E> {
             Ended::Sent { .. } => Standing::Sent,
             Ended::Failed(_) => Standing::Failed,
             Ended::Suppressed(_) => Standing::Suppressed,
-            Ended::NotYet(_) => Standing::Pending,
+            Ended::NotYet(_) | Ended::Unanswered { .. } => Standing::Pending,
+        };
+        let (unanswered, lease_until_ms) = match ended {
+            Ended::Unanswered { until, .. } => {
+                (begun.unanswered.saturating_add(1), milliseconds(*until))
+            }
+            _ => (begun.unanswered, 0),
         };
         let mut changes = vec![
             Change::Set("status", value(&standing)?),
-            Change::Set("lease_until_ms", number(0)),
+            Change::Set("unanswered", number(unanswered)),
+            Change::Set("lease_until_ms", number(lease_until_ms)),
         ];
         changes.extend(match ended {
             Ended::Sent { message_id } => vec![
@@ -271,7 +290,10 @@ impl<E: Engine> Store<E> {
                 Change::Set("message_id", text(*message_id)),
                 Change::Remove("failure"),
             ],
-            Ended::Failed(why) | Ended::Suppressed(why) | Ended::NotYet(why) => {
+            Ended::Failed(why)
+            | Ended::Suppressed(why)
+            | Ended::NotYet(why)
+            | Ended::Unanswered { why, .. } => {
                 vec![Change::Set("failure", text(shortened(why)))]
             }
         });
@@ -289,7 +311,8 @@ impl<E: Engine> Store<E> {
     }
 
     /// Opens one that failed or was suppressed, or any where that is forced, for another attempt. One that is pending stays as
-    /// it is: who asked before may have died before its message was sent, and one message more does no harm. What goes to the log is there with that.
+    /// it is: who asked before may have died before its message was sent, and one message more does no harm. What goes to the
+    /// log is there with that.
     pub async fn resend_notification(
         &self,
         name: &Name,
@@ -310,6 +333,7 @@ impl<E: Engine> Store<E> {
                 Standing::Sent | Standing::Failed | Standing::Suppressed => {}
             }
             let mut again = NotificationRecord {
+                unanswered: 0,
                 resent_by: Some(requested_by.to_owned()),
                 resent_at: Some(now),
                 ..found.clone()
@@ -324,6 +348,7 @@ impl<E: Engine> Store<E> {
             let mut changes = vec![
                 Change::Set("status", value(&again.status)?),
                 Change::Set("attempts", number(again.attempts)),
+                Change::Set("unanswered", number(0)),
                 Change::Set("resent_by", text(requested_by)),
                 Change::Set("resent_at", text(now.to_string())),
             ];

@@ -166,6 +166,12 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
         Posted::Refused { why } | Posted::Throttled { why } => {
             bail!("refused: {}", output::plain(&why))
         }
+        Posted::Unanswered { why } => {
+            bail!(
+                "no answer, so it may have gone out: {}",
+                output::plain(&why)
+            )
+        }
     }
     Ok(true)
 }
