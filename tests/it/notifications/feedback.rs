@@ -7,7 +7,7 @@ use domain::suppression::{Address, Cause};
 use edge::mail;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::memory::MemoryEngine;
+use store::memory::{Faults, MemoryEngine};
 use store::notifications::Resent;
 use store::suppressions::SuppressionRecord;
 use store::{Engine, Store};
@@ -286,6 +286,59 @@ async fn who_dies_while_it_listens_is_followed_by_one_who_hears_the_same() {
         deaths += 1;
     }
     assert!(deaths >= 7, "it died {deaths} times only");
+}
+
+/// What both engines keep of the list.
+pub async fn the_list_is_kept<E: Engine>(store: &Store<E>) {
+    let address: Address = "kept@customers.example".parse().expect("an address");
+    let of = |cause, seconds| SuppressionRecord {
+        cause,
+        reason: Some("550".to_owned()),
+        requested_by: None,
+        ..SuppressionRecord::manual(address.clone(), None, "", later(seconds))
+    };
+    let (bounce, complaint) = (of(Cause::Bounce, 1), of(Cause::Complaint, 5));
+    assert_eq!(store.suppression(&address).await, Ok(None));
+    for new in [&bounce, &bounce, &complaint] {
+        assert_eq!(store.suppress(new).await, Ok(bounce.clone()));
+    }
+    let many = [
+        address.clone(),
+        "other@customers.example".parse().expect("one"),
+    ];
+    let found = store.suppressions(&many).await;
+    assert_eq!(found, Ok(vec![Some(bounce.clone()), None]));
+    let lifted = store.lift_suppression(&address, "ada", later(9)).await;
+    let lifted = lifted.expect("an answer").expect("a suppression");
+    assert_eq!(
+        (lifted.cause, lifted.lifted_by.as_deref()),
+        (Cause::Bounce, Some("ada"))
+    );
+    for older in [&bounce, &complaint, &of(Cause::Bounce, 9)] {
+        assert_eq!(store.suppress(older).await, Ok(lifted.clone()));
+    }
+    assert_eq!(store.suppressions(&many).await, Ok(vec![None, None]));
+    let newer = of(Cause::Complaint, 10);
+    assert_eq!(store.suppress(&newer).await, Ok(newer.clone()));
+    assert_eq!(store.suppression(&address).await, Ok(Some(newer)));
+    // A person's word counts at any time.
+    let lifted = store.lift_suppression(&address, "ada", later(11)).await;
+    assert!(lifted.expect("an answer").is_some());
+    let manual = SuppressionRecord::manual(address.clone(), Some("asked"), "bob", later(11));
+    assert_eq!(store.suppress(&manual).await, Ok(manual));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_is_kept_whatever_is_lost() {
+    for seed in 0..50 {
+        let faults = Faults {
+            throttle: 200,
+            lost_answer: 200,
+            ..Faults::default()
+        };
+        let engine = MemoryEngine::with_faults(seed, faults);
+        the_list_is_kept(&Store::new(engine.clone(), seed)).await;
+    }
 }
 
 #[tokio::test]

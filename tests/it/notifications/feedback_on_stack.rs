@@ -16,6 +16,7 @@ use store::dynamo::DynamoEngine;
 use store::notifications::NotificationRecord;
 use store::suppressions::SuppressionRecord;
 
+use super::feedback::the_list_is_kept;
 use super::support::{expected, records};
 use crate::support::stack::{deployed_with, ended, failed_of, upload};
 use crate::support::{http, policies, stock};
@@ -47,6 +48,7 @@ async fn what_comes_back_reaches_the_list_and_the_notification() {
         tell.await.expect("an identity that tells");
     }
     let store = stack.store().expect("a store");
+    the_list_is_kept(&store).await;
     stock(&store, &[("B-1", 1_000)]).await;
     let mut file =
         "order_id,customer_id,customer_email,product_sku,quantity,unit_price\n".to_owned();

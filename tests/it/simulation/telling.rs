@@ -23,6 +23,7 @@ use super::chance::Chance;
 use super::queue::SimQueue;
 use super::sabotage::Sabotage;
 use super::world::World;
+use crate::notifications::support::links;
 
 /// Mails that went out, by the notification that they say to be.
 pub struct SimPost {
@@ -92,6 +93,7 @@ pub async fn send(
     at: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
     let ports = send::Ports {
+        links: &links(),
         store: &world.store(),
         queue: &*world.mail,
         post: &world.post,

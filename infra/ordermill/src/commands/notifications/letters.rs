@@ -117,6 +117,11 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
     let Some(sender) = stack.find_output("MailSender") else {
         bail!("the stack has no MailSender: what customers are told goes to the log");
     };
+    if let Ok(known) = address.parse()
+        && let Some(listed) = stack.store()?.suppression(&known).await?
+    {
+        bail!("{}", output::plain(&listed.refusal()));
+    }
     let sample = Sample {
         kind: Kind::Confirmation,
         order_id: "TEST-1",
