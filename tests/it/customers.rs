@@ -161,10 +161,10 @@ async fn changes_that_meet_are_all_made_whatever_is_lost() {
                 {}
             }
         };
-        futures::future::join_all(Kind::ALL.map(off)).await;
+        futures::future::join_all(Kind::FOR_CUSTOMERS.map(off)).await;
         engine.set_faults(Faults::default());
         let all = Preferences {
-            off: BTreeSet::from(Kind::ALL),
+            off: BTreeSet::from(Kind::FOR_CUSTOMERS),
             ..Preferences::default()
         };
         assert_eq!(store.preferences("C-1").await, Ok(Some(all)), "seed {seed}");

@@ -22,13 +22,16 @@ pub struct Again {
 }
 
 /// Send a notification once more, one that failed or was suppressed.
+///
+/// One that is pending gets a message of its own, in case the one before was lost. A mail to an address that is on the list of
+/// those that get none ends `suppressed`, whatever is forced.
 #[utoipa::path(
     post, path = "/notifications/{notification_id}/resend", tag = "notifications", operation_id = "resend_notification",
     params(("notification_id" = String, Path)), request_body = Option<Again>,
     responses(
         (status = 200, description = "On its way again, or in the log", body = Data<Notification>),
         (status = 404, description = "No such notification"),
-        (status = 409, description = "It did not fail, and `force` was not asked for"),
+        (status = 409, description = "It was sent, and `force` was not asked for"),
     ),
     security(("token" = ["operate"]))
 )]

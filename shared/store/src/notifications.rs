@@ -218,9 +218,6 @@ impl<E: Engine> Store<E> {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Begun, Fault> {
-        if known.lease_until_ms >= milliseconds(now) {
-            return Ok(Begun::Held);
-        }
         let (name, mut found, mut wait) = (known.name(), known.clone(), self.wait());
         loop {
             let begun = NotificationRecord {

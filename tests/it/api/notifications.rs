@@ -219,23 +219,24 @@ async fn one_is_sent_again_where_it_failed_or_is_forced() {
         (200, &json!("pending"))
     );
     assert_eq!((&again.data()["resent_by"], mails()), (&json!("ada"), 1));
+    // Its message may be lost: another one is sent.
     let waits = bench.ask(resend(&failed)).await;
-    assert_eq!((waits.problem(), mails()), ((409, "wrong_state"), 1));
+    assert_eq!((waits.status, mails()), (200, 2));
     for body in [json!({}), json!({"force": false}), json!(null)] {
         let refused = bench.ask(resend(&sent).json(body)).await;
-        assert_eq!((refused.problem(), mails()), ((409, "wrong_state"), 1));
+        assert_eq!((refused.problem(), mails()), ((409, "wrong_state"), 2));
     }
     let forced = bench.ask(resend(&sent).json(json!({"force": true}))).await;
     assert_eq!(
         (forced.data()["status"].clone(), mails()),
-        (json!("pending"), 2)
+        (json!("pending"), 3)
     );
     let forced = bench
         .ask(resend(&logged).json(json!({"force": true})))
         .await;
     assert_eq!(
         (forced.data()["status"].clone(), mails()),
-        (json!("sent"), 2)
+        (json!("sent"), 3)
     );
     assert_eq!(forced.data()["attempts"], 2);
     assert_eq!(records(&bench.store).await.len(), 8, "no second record");
