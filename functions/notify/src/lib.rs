@@ -210,16 +210,24 @@ async fn tell_all<E: Engine, Q, N, M: Mails>(
             Channel::Email => mails.push(&planned.name),
         }
     }
-    // Whoever put these on record, which may have been this run whose answer was lost, may have come no further than that.
-    // A read that is behind finds nothing yet.
+    // Whoever put these on record, which may have been this run whose answer was lost, may have come no further than that. How
+    // is on record: the customer may have been read differently then.
     for ((planned, _), found) in known.into_iter().zip(found) {
-        let standing = found.as_ref().map(|found| found.status);
-        let channel = found.map_or(planned.channel, |found| found.channel);
-        match channel {
+        let found = match found {
+            Some(found) => found,
+            // That read was behind.
+            None => ports
+                .store
+                .notification(&planned.name)
+                .await?
+                .ok_or_else(|| {
+                    let id = planned.name.id();
+                    Fault::Transient(format!("{id} is on record, and is not found"))
+                })?,
+        };
+        match found.channel {
             Channel::Log => log(planned),
-            Channel::Email if standing.is_none_or(|standing| standing == Standing::Pending) => {
-                mails.push(&planned.name);
-            }
+            Channel::Email if found.status == Standing::Pending => mails.push(&planned.name),
             Channel::Email => {}
         }
     }

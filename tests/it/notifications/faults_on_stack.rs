@@ -17,7 +17,7 @@ use super::weather::{Proxy, Weather};
 use crate::support::stack::{deployed_with, ended, upload};
 use crate::support::{stock, verify};
 
-const SENDER: &str = "orders@shop.example";
+const SENDER: &str = "orders@weather.example";
 
 /// Every fifth customer has no address.
 const CUSTOMERS: usize = 20;

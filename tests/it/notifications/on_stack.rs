@@ -37,7 +37,7 @@ const KILLS_AT_LEAST: u32 = 5;
 /// How often entries that were told are delivered again while others are told.
 const COPIES: u32 = 8;
 
-pub const SENDER: &str = "orders@shop.example";
+const SENDER: &str = "orders@shop.example";
 
 #[tokio::test]
 async fn every_event_of_5000_orders_is_told_once_though_whoever_tells_and_sends_is_killed() {

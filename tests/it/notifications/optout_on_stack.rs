@@ -9,12 +9,14 @@ use edge::optout::Subject;
 use ordermill::cloud::Stack;
 use reqwest::StatusCode;
 
-use super::on_stack::{SENDER, mails, messages};
+use super::on_stack::{mails, messages};
 use crate::lifecycle::support::done;
 use crate::support::stack::{deployed_with, ended, upload};
 use crate::support::{http, policies, stock};
 
 const ORDER: &str = "OUT-1";
+
+const SENDER: &str = "orders@optout.example";
 
 #[tokio::test]
 async fn a_link_in_a_mail_ends_the_mails() {
