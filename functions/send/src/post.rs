@@ -121,14 +121,15 @@ impl Post for Ses {
 /// The mail as it travels: text and page, and the headers by which mail programs offer to end such mails with one click
 /// (RFC 8058). A part that cannot be written is no mail, now or later.
 fn written(sender: &str, reply_to: Option<&str>, letter: &Letter<'_>) -> Result<Vec<u8>, String> {
-    let mailbox = |address: &str| -> Result<Mailbox, String> {
+    // The words are kept, and the address is not part of them.
+    let mailbox = |whose: &str, address: &str| -> Result<Mailbox, String> {
         let parsed = address.parse().ok().filter(|_| is_plain(address));
-        let parsed = parsed.ok_or_else(|| format!("{address:?} is no mail address"))?;
+        let parsed = parsed.ok_or_else(|| format!("{whose} is no mail address"))?;
         Ok(Mailbox::new(None, parsed))
     };
     let mut message = Message::builder()
-        .from(mailbox(sender)?)
-        .to(mailbox(letter.address)?)
+        .from(mailbox("MailSender", sender)?)
+        .to(mailbox("this", letter.address)?)
         .subject(&letter.notice.subject);
     if let Some(optout) = letter.optout {
         let post = "List-Unsubscribe=One-Click".to_owned();
@@ -137,7 +138,7 @@ fn written(sender: &str, reply_to: Option<&str>, letter: &Letter<'_>) -> Result<
             .raw_header(header("List-Unsubscribe-Post", post));
     }
     if let Some(reply_to) = reply_to {
-        message = message.reply_to(mailbox(reply_to)?);
+        message = message.reply_to(mailbox("MailReplyTo", reply_to)?);
     }
     let (text, html) = (letter.notice.text.clone(), letter.notice.html.clone());
     let message = message.multipart(MultiPart::alternative_plain_html(text, html));
