@@ -17,11 +17,15 @@ use crate::support::stock;
 
 const ORDERS: usize = 5_000;
 
+/// A machine may be slow. But something has to happen in this time, which is more than a message waits that was held by a
+/// process that died.
+const STANDSTILL: Duration = Duration::from_mins(8);
+
 fn share(text: &str) -> Share {
     text.parse().expect("a share")
 }
 
-/// Pending ones are decided while time runs and after it, and some are approved whatever was voided.
+/// Some of the pending ones are approved only after they were voided.
 fn behaviour() -> Behaviour {
     Behaviour {
         seed: 3,
@@ -30,7 +34,7 @@ fn behaviour() -> Behaviour {
         pending_for: Duration::from_secs(3),
         pending_decline: share("0.3"),
         late: share("0.004"),
-        late_after: Duration::from_secs(100),
+        late_after: Duration::from_secs(5),
         drop: share("0.03"),
         error: share("0.03"),
         throttle: share("0.02"),
@@ -66,17 +70,22 @@ async fn nothing_is_lost_and_nobody_is_charged_twice() {
 
     let mut fire = Fire::new(&deployed);
     let started = Instant::now();
+    let mut latest = None;
+    let mut moved = Instant::now();
     let import = loop {
         if let Some(import) = store.import(&import_id).await.expect("an answer") {
             assert!(import.progress.pending().is_some(), "{:?}", import.progress);
             if import.is_over() {
                 break import;
             }
+            if latest.as_ref() != Some(&import.progress) {
+                latest = Some(import.progress);
+                moved = Instant::now();
+            }
         }
-        let waited = started.elapsed();
         assert!(
-            waited < Duration::from_secs(400),
-            "not over: {:?}",
+            moved.elapsed() < STANDSTILL,
+            "stands still at {latest:?}: {:?}",
             fire.killed
         );
         fire.strike().await;
@@ -105,16 +114,13 @@ async fn nothing_is_lost_and_nobody_is_charged_twice() {
     assert_eq!(completed + failed, ORDERS as u64);
 
     // Money that comes when nobody waits for it any more goes back.
+    let over = Instant::now();
     let report = loop {
         let (report, late) = compared(&store, &gateway).await;
         if report.balanced && late > 0 {
             break report;
         }
-        let waited = started.elapsed();
-        assert!(
-            waited < Duration::from_secs(600),
-            "{late} late: {report:#?}"
-        );
+        assert!(over.elapsed() < STANDSTILL, "{late} late: {report:#?}");
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     println!(
@@ -158,7 +164,7 @@ impl Fire<'_> {
     fn new(deployed: &Deployed) -> Fire<'_> {
         Fire {
             deployed,
-            sqs: aws_sdk_sqs::Client::new(&deployed.stack.cloud.aws),
+            sqs: deployed.stack.cloud.sqs(),
             random: fastrand::Rng::with_seed(7),
             looks: BTreeMap::new(),
             killed: BTreeMap::new(),

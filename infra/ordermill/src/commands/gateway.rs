@@ -87,7 +87,7 @@ fn introduction(url: &str, behaviour: &Behaviour, webhook: Option<&str>) -> Stri
     format!(
         "A payment gateway listens at {url}. Its books are kept in memory, and gone when it stops.
   charges   {decline} are declined; {pending} are pending for {pending_for}, of which {pending_decline} are declined;
-            {late} are approved {late_after} late, whatever was said before; the others are approved at once
+            {late} are pending until they are voided, and approved {late_after} after that; the others are approved at once
   requests  {drop} get no answer, {error} a 500, {throttle} a 429; they take {least} to {most}
   captures  are settled after {settle_after}: until then they can be voided
   webhooks  {webhooks}

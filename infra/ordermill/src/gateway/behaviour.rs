@@ -29,10 +29,10 @@ pub struct Behaviour {
     /// Share of the pending charges that are declined in the end.
     #[arg(long, value_name = "SHARE", default_value = "0.1")]
     pub pending_decline: Share,
-    /// Share of the charges that are pending, and approved late, even if they were voided meanwhile.
+    /// Share of the charges that are pending until they are voided, and approved after that.
     #[arg(long, value_name = "SHARE", default_value = "0")]
     pub late: Share,
-    /// How late.
+    /// How long after.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
     pub late_after: Duration,
     /// Share of the requests that are done, and the connection cut before the answer.
@@ -85,7 +85,7 @@ pub enum Fate {
     Pending {
         approved: bool,
     },
-    /// Pending, and approved when nobody reckons with it any more.
+    /// Pending until it is voided, and approved when nobody reckons with it any more.
     Late,
 }
 

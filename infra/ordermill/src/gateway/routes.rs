@@ -13,8 +13,8 @@ use domain::{Currency, Money};
 use jiff::Timestamp;
 use payments::Voidable;
 use payments::contract::{
-    CHARGES, ChargeAnswer, ChargeRequest, IDEMPOTENCY_KEY, LEDGER, LedgerPage, Problem,
-    ProblemCode, REFUNDS, RefundAnswer, RefundRequest, SIGNATURE, VoidRequest,
+    CHARGES, ChargeAnswer, ChargeRequest, ChargeStatus, IDEMPOTENCY_KEY, LEDGER, LedgerPage,
+    Problem, ProblemCode, REFUNDS, RefundAnswer, RefundRequest, SIGNATURE, VoidRequest,
 };
 use percent_encoding::percent_decode_str;
 use rust_decimal::Decimal;
@@ -134,7 +134,7 @@ async fn charge(
     let answer = desk.attempt(&line, Operation::Charge, &key, move |book, now| {
         let is_new = book.find(&charged).is_err();
         let answer = book.charge(&charged, amount, verdict, now)?;
-        if is_new && verdict == Verdict::Wait {
+        if is_new && matches!(fate, Fate::Pending { .. }) {
             bank.expect(&charged, fate);
         }
         Ok(answer)
@@ -165,9 +165,15 @@ async fn void(
         true => Voidable::Any,
         false => Voidable::Pending,
     };
-    let voided = key.clone();
+    let fate = desk.behaviour.fate(&key);
+    let (bank, voided) = (desk.clone(), key.clone());
     let answer = desk.attempt(&line, Operation::Void, &key, move |book, now| {
-        book.void(&voided, which, now)
+        let was_pending = book.find(&voided)?.status == ChargeStatus::Pending;
+        let answer = book.void(&voided, which, now)?;
+        if was_pending && fate == Fate::Late {
+            bank.expect(&voided, fate);
+        }
+        Ok(answer)
     });
     Ok(Json(answer.await?))
 }
