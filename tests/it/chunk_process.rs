@@ -26,7 +26,7 @@ impl Bench {
     async fn new(name: &str, content: Vec<u8>) -> Bench {
         let deployed = deployed(name).await;
         let stack = &deployed.stack;
-        let sqs = aws_sdk_sqs::Client::new(&stack.cloud.aws);
+        let sqs = stack.cloud.sqs();
         let created = sqs.create_queue().queue_name(format!("{name}-own")).send();
         let queue = created.await.expect("a queue").queue_url.expect("a URL");
         let (bucket, key) = (

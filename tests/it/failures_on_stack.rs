@@ -6,14 +6,14 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use ordermill::cloud::Stack;
 use store::failures::{Changed, State};
 
-use edge::resend::{self, Claim, SqsSources};
+use edge::resend::{self, Claim};
 use jiff::Timestamp;
 
 use crate::support::stack::{deployed, failed, retry};
 use crate::support::{batch, drift, order, stock, verify};
 
 async fn send(stack: &Stack, queue: &str, body: &str) {
-    let sqs = aws_sdk_sqs::Client::new(&stack.cloud.aws);
+    let sqs = stack.cloud.sqs();
     sqs.send_message()
         .queue_url(stack.output(queue).expect("a queue"))
         .message_group_id("im_failed")
@@ -72,7 +72,7 @@ async fn a_good_batch_that_was_put_aside_settles_when_it_is_retried() {
     // Twice, as a person might who sees nothing happen: the second time is refused.
     let first = retry(stack, &store, &listed[0].failure_id).await;
     assert!(matches!(first, Changed::Done(_)), "{first:?}");
-    let sources = SqsSources::new(aws_sdk_sqs::Client::new(&stack.cloud.aws), stack.sources());
+    let sources = stack.sources();
     for again in [false, true] {
         let claim = Claim {
             token: "once more",
@@ -107,7 +107,7 @@ async fn whatever_the_reason_says_the_queue_takes_it() {
     let stack = &deployed.stack;
     let store = stack.store().expect("a store");
     let queue = edge::messages::SqsQueue {
-        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
+        client: stack.cloud.sqs(),
         url: stack.output("BatchesQueueUrl").expect("a queue").to_owned(),
         dead_url: stack
             .output("BatchesDeadQueueUrl")
@@ -130,7 +130,7 @@ async fn whatever_the_reason_says_the_queue_takes_it() {
         .string_value("fl_of_nobody")
         .build()
         .expect("an attribute");
-    let sqs = aws_sdk_sqs::Client::new(&stack.cloud.aws);
+    let sqs = stack.cloud.sqs();
     sqs.send_message()
         .queue_url(&queue.url)
         .message_attributes("failure", attribute)

@@ -160,6 +160,9 @@ fn the_template_sets_what_a_function_reads() {
         if source.contains("payment_gateway()") {
             asked.extend(["PAYMENT_GATEWAY", "PAYMENT_APPROVAL_RATE"].map(str::to_owned));
         }
+        if source.contains("link_key()") {
+            asked.insert("OPT_OUT_SECRET".to_owned());
+        }
         if source.contains("process.queues()") {
             asked.extend(
                 edge::queues::NAMES

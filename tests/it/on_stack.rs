@@ -154,7 +154,7 @@ async fn a_batch_that_is_sent_often_counts_once() {
             .collect(),
     );
     let body = serde_json::to_string(&batch).expect("json");
-    let sqs = aws_sdk_sqs::Client::new(&deployed.stack.cloud.aws);
+    let sqs = deployed.stack.cloud.sqs();
     let queue = deployed.stack.output("BatchesQueueUrl").expect("a queue");
     for _ in 0..12 {
         sqs.send_message()

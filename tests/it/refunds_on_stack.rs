@@ -55,10 +55,7 @@ async fn money_goes_back_once_though_answers_are_lost_and_the_function_is_killed
     let import = ended(&store, &import_id, 200, Duration::from_millis(200)).await;
     assert_eq!(import.progress.completed, ORDERS);
 
-    let outbox = SqsOutbox {
-        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
-        url: stack.output("RefundsQueueUrl").expect("a queue").to_owned(),
-    };
+    let outbox = stack.outbox("RefundsQueueUrl").expect("a queue");
     let mut ids = BTreeSet::new();
     let (mut refused, mut killed) = (0, 0);
     for number in 0..REFUNDS {

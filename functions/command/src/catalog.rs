@@ -156,7 +156,8 @@ pub async fn preferences(
     if !set.await? {
         return Err(Problem::not_found("customer"));
     }
-    let suppressed = app.store.suppression_of(&customer_id).await?;
+    let customer = app.store.addressee(&customer_id).await?;
+    let suppressed = app.store.suppression_of(&customer).await?;
     let suppressed = suppressed.as_ref();
     Ok(Data::new(CustomerPreferences::new(&wanted, suppressed)))
 }

@@ -7,7 +7,6 @@ use command::outside::Aws;
 use edge::resend::SqsSources;
 use edge::{Error, Process, settings};
 use intake::Settings;
-use notices::Notices;
 use store::schema::Table;
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,10 +31,7 @@ async fn main() -> Result<(), Error> {
             entries: process.outbox("ENTRIES_QUEUE_URL")?,
             mails: process.outbox("MAIL_QUEUE_URL")?,
             payment_key: process.payment_key()?,
-            link_key: process.secret(
-                settings::required("OPT_OUT_SECRET")?,
-                "the key of the links in mails",
-            ),
+            link_key: process.link_key()?,
             sources: SqsSources::new(process.sqs(), queues.sources()),
             queues,
             s3: process.s3(),
@@ -47,7 +43,6 @@ async fn main() -> Result<(), Error> {
             total_policy: settings::parsed("TOTAL_POLICY")?,
         },
         optout: OptOutPage {
-            notices: Notices::new()?,
             language: settings::required("MAIL_LANGUAGE")?,
         },
     };

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::Fault;
-use domain::limits::REASON_BYTES;
+use domain::limits::{REASON_BYTES, shortened};
 use domain::notification::Name;
 use domain::suppression::{Address, Cause};
+use edge::mail::TAG;
 use jiff::Timestamp;
 use serde::Deserialize;
-
-/// The tag of our mails that names a notification.
-const TAG: &str = "notification";
 
 /// The header of a mail in which its tags stand, where they are not told otherwise.
 const TAGS_HEADER: &str = "x-ses-message-tags";
@@ -174,7 +172,7 @@ fn told(body: &str) -> Result<Option<Told>, Fault> {
         }
         (kind, ..) => {
             // It is somebody else's word, and may be long.
-            let kind = &kind[..kind.floor_char_boundary(40)];
+            let kind = shortened(kind, 40);
             let why = format!("the mail service tells of a {kind:?}, and not how it was");
             return Err(Fault::Malformed(why));
         }
@@ -190,7 +188,7 @@ fn told(body: &str) -> Result<Option<Told>, Fault> {
         notification: notification(&event.mail),
         message_id: event.mail.message_id,
         at,
-        words: words[..words.floor_char_boundary(REASON_BYTES)].to_owned(),
+        words: shortened(&words, REASON_BYTES).to_owned(),
     }))
 }
 

@@ -89,13 +89,8 @@ async fn take_back(gateway: &impl Gateway, order: &Order) -> Result<GivenBack, F
         charge,
         amount: amount(order)?,
     };
-    // Whoever asked before may have died since, and the gateway have forgotten the key.
-    let known = gateway.refund_status(&refund).await?;
-    let refunded = match known {
-        Some(refunded) => refunded,
-        None => gateway.refund(&refund).await?,
-    };
-    match refunded {
+    // Whoever asked before may have died since.
+    match gateway.refund_again(&refund).await? {
         Refunded::Done { .. } => Ok(GivenBack::Refunded),
         Refunded::Refused { why } => Err(Fault::Corrupt(format!(
             "the late payment of order {charge} cannot be given back: {why}"

@@ -56,12 +56,9 @@ pub async fn preferences(
     State(app): Shared,
     Name(customer_id): Name,
 ) -> Answer<Json<Data<CustomerPreferences>>> {
-    let preferences = app.store.preferences(&customer_id).await?;
-    let preferences = preferences.ok_or_else(|| Problem::not_found("customer"))?;
-    let suppressed = app.store.suppression_of(&customer_id).await?;
-    let suppressed = suppressed.as_ref();
-    Ok(Data::new(CustomerPreferences::new(
-        &preferences,
-        suppressed,
-    )))
+    let customer = app.store.known_addressee(&customer_id).await?;
+    let customer = customer.ok_or_else(|| Problem::not_found("customer"))?;
+    let suppressed = app.store.suppression_of(&customer).await?;
+    let (wanted, suppressed) = (&customer.preferences, suppressed.as_ref());
+    Ok(Data::new(CustomerPreferences::new(wanted, suppressed)))
 }

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use api::Origin;
 use api::optout::OptOutPage;
 use edge::{Error, Process, settings};
-use notices::Notices;
 use query::App;
 use query::outside::Aws;
 use store::schema::Table;
@@ -28,16 +27,12 @@ async fn main() -> Result<(), Error> {
             queues: process.queues()?,
             s3: process.s3(),
             bucket: settings::required("FILES_BUCKET")?,
-            link_key: process.secret(
-                settings::required("OPT_OUT_SECRET")?,
-                "the key of the links in mails",
-            ),
+            link_key: process.link_key()?,
         }),
         zone: settings::business_time_zone()?,
         currency: settings::parsed("DEFAULT_CURRENCY")?,
         health: Default::default(),
         optout: OptOutPage {
-            notices: Notices::new()?,
             language: settings::required("MAIL_LANGUAGE")?,
         },
     };

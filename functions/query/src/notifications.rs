@@ -13,7 +13,7 @@ use jiff::Span;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use store::lists::notifications::{Counts, NotificationFilter};
+use store::lists::notifications::{Counts, NotificationFilter, added};
 use store::page::Position;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
@@ -233,10 +233,11 @@ pub async fn stats(
     let to_date = params.to_date.unwrap_or(today);
     let from_date = params.from_date;
     let from_date = from_date.unwrap_or_else(|| to_date.saturating_sub(Span::new().days(29)));
-    let counts = app.store.notification_stats(from_date, to_date).await?;
-    let of_today = match (from_date, to_date) == (today, today) {
-        true => counts.clone(),
-        false => app.store.notification_stats(today, today).await?,
+    let mut days = app.store.notification_days(from_date, to_date).await?;
+    let counts = added(days.values());
+    let of_today = match days.remove(&today) {
+        Some(counted) => counted,
+        None => app.store.notification_stats(today, today).await?,
     };
     let mut by_channel: BTreeMap<String, Outcomes> = BTreeMap::new();
     for ((channel, _, status), count) in &counts {
@@ -256,7 +257,7 @@ pub async fn stats(
         total_notifications: all.total,
         success_notifications: all.success,
         failed_notifications: all.failed,
-        sent_notifications: standing(Standing::Sent),
+        sent_notifications: all.success,
         pending_notifications: standing(Standing::Pending),
         failed_sends: standing(Standing::Failed),
         by_channel,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::Fault;
-use domain::limits::TEXT_BYTES;
+use domain::limits::{TEXT_BYTES, shortened};
 use domain::refund::RefundStatus;
 use edge::Invocation;
 use edge::messages::{self, Queue};
@@ -76,29 +76,19 @@ async fn work_off<E: Engine, G: Gateway, Q>(
         charge: &refund.order_id,
         amount: refund.money()?,
     };
-    let answer = tokio::time::timeout_at(last_call, ask(ports.gateway, &asked, is_first)).await;
+    let answer = async {
+        match is_first {
+            true => ports.gateway.refund(&asked).await,
+            false => ports.gateway.refund_again(&asked).await,
+        }
+    };
+    let answer = tokio::time::timeout_at(last_call, answer).await;
     let answer = answer.unwrap_or_else(|_| Err(Fault::Transient("time ran out".to_owned())))?;
     match answer {
         Refunded::Done { refund: reference } => {
             done(ports.store, &refund, &reference, moment).await
         }
         Refunded::Refused { why } => refused(ports.store, &refund, &why, moment).await,
-    }
-}
-
-/// A gateway may forget after a day under which keys it was asked, but not what it gave back.
-async fn ask(
-    gateway: &impl Gateway,
-    refund: &Refund<'_>,
-    is_first: bool,
-) -> Result<Refunded, Fault> {
-    let known = match is_first {
-        true => None,
-        false => gateway.refund_status(refund).await?,
-    };
-    match known {
-        Some(refunded) => Ok(refunded),
-        None => gateway.refund(refund).await,
     }
 }
 
@@ -143,7 +133,7 @@ async fn refused<E: Engine>(
     why: &str,
     moment: &Moment,
 ) -> Result<(), Fault> {
-    let why = shortened(why);
+    let why = shortened(why, TEXT_BYTES);
     match store.fail_refund(refund, why, moment.now).await? {
         Moved::Done(_) => tracing::warn!(
             refund.id = refund.refund_id,
@@ -161,9 +151,4 @@ async fn refused<E: Engine>(
         }
     }
     Ok(())
-}
-
-/// The words are somebody else's, and may be many.
-fn shortened(why: &str) -> &str {
-    &why[..why.floor_char_boundary(TEXT_BYTES)]
 }

@@ -160,40 +160,15 @@ async fn work_off<E: Engine, Q, P: Post>(
         Begun::Held => return Err(Fault::Transient("another run is at it".to_owned())),
         Begun::Unknown => return Err(unknown()),
     };
-    let (ended, fault) = match posted(ports, known, &record, run.last_call()).await {
+    let (ended, fault) = match posted(ports, known, &record, run).await {
         Ok(ended) => (ended, None),
-        Err(fault) => (End::NotYet(fault.message().to_owned()), Some(fault)),
+        Err(fault) => (Ended::NotYet(fault.message().to_owned()), Some(fault)),
     };
-    let waits = usize::try_from(record.unanswered).unwrap_or(usize::MAX);
-    let (ended, fault) = match (ended, UNANSWERED.get(waits)) {
-        (End::Unanswered(why), Some(_)) => {
-            (End::Unanswered(why.clone()), Some(Fault::Transient(why)))
-        }
-        (End::Unanswered(why), None) => {
-            let times = UNANSWERED.len() + 1;
-            (
-                End::Failed(format!(
-                    "no answer {times} times, so it may have gone out: {why}"
-                )),
-                None,
-            )
-        }
-        (ended, _) => (ended, fault),
+    let fault = match &ended {
+        Ended::Unanswered { why, .. } => Some(Fault::Transient(why.clone())),
+        _ => fault,
     };
-    let ended = match &ended {
-        End::Sent(message_id) => Ended::Sent { message_id },
-        End::Failed(why) => Ended::Failed(why),
-        End::Suppressed(why) => Ended::Suppressed(why),
-        End::NotYet(why) => Ended::NotYet(why),
-        End::Unanswered(why) => Ended::Unanswered {
-            why,
-            until: after(
-                run.now(),
-                UNANSWERED.get(waits).copied().unwrap_or_default(),
-            ),
-        },
-    };
-    if let Ended::Failed(reason) | Ended::Suppressed(reason) = ended {
+    if let Ended::Failed(reason) | Ended::Suppressed(reason) = &ended {
         tracing::warn!(
             notification.id = name.id(),
             order.id = name.order_id,
@@ -209,7 +184,7 @@ async fn work_off<E: Engine, Q, P: Post>(
 async fn put_on_record<E: Engine>(
     store: &Store<E>,
     record: &NotificationRecord,
-    ended: &Ended<'_>,
+    ended: &Ended,
     run: &Run,
 ) -> Result<(), Fault> {
     loop {
@@ -221,50 +196,57 @@ async fn put_on_record<E: Engine>(
     }
 }
 
-enum End {
-    Sent(String),
-    Failed(String),
-    Suppressed(String),
-    NotYet(String),
-    Unanswered(String),
+/// Nobody knows whether it went out. After so many times nobody tries again.
+fn unanswered(record: &NotificationRecord, why: String, now: Timestamp) -> Ended {
+    let times = usize::try_from(record.unanswered).unwrap_or(usize::MAX);
+    match UNANSWERED.get(times) {
+        Some(wait) => Ended::Unanswered {
+            why,
+            until: after(now, *wait),
+        },
+        None => {
+            let times = UNANSWERED.len() + 1;
+            Ended::Failed(format!(
+                "no answer {times} times, so it may have gone out: {why}"
+            ))
+        }
+    }
 }
 
 async fn posted<E: Engine, Q, P: Post>(
     ports: &Ports<'_, E, Q, P>,
     known: &Known,
     record: &NotificationRecord,
-    last_call: Instant,
-) -> Result<End, Fault> {
-    let name = record.name();
-    let (address, customer) = match record.customer_id() {
+    run: &Run,
+) -> Result<Ended, Fault> {
+    let (name, last_call) = (record.name(), run.last_call());
+    let (address, customer, subject) = match record.customer_id() {
         Some(customer_id) => {
             // As it is now: the customer may have said something since.
             let addressee = known.addressee(ports.store, customer_id, name.kind).await?;
             let Some(address) = addressee.contact.email.clone() else {
-                return Ok(End::Failed("the customer has no mail address".to_owned()));
+                return Ok(Ended::Failed("the customer has no mail address".to_owned()));
             };
             if addressee.channel_of(name.kind) != Channel::Email {
                 let why = "the customer does not want to be told of this by mail";
-                return Ok(End::Suppressed(why.to_owned()));
+                return Ok(Ended::Suppressed(why.to_owned()));
             }
-            (address, addressee.contact.name)
-        }
-        None => match ports.operator {
-            Some(address) => (address.to_owned(), None),
-            None => return Ok(End::Failed("there is no OperatorMail".to_owned())),
-        },
-    };
-    if let Some(listed) = known.suppression(ports.store, &address).await? {
-        return Ok(End::Suppressed(listed.refusal()));
-    }
-    let optout = match record.customer_id() {
-        Some(customer_id) => {
             let subject = Subject {
                 customer_id: customer_id.to_owned(),
                 kind: name.kind,
             };
-            Some(ports.links.link(&subject).await?)
+            (address, addressee.contact.name, Some(subject))
         }
+        None => match ports.operator {
+            Some(address) => (address.to_owned(), None, None),
+            None => return Ok(Ended::Failed("there is no OperatorMail".to_owned())),
+        },
+    };
+    if let Some(listed) = known.suppression(ports.store, &address).await? {
+        return Ok(Ended::Suppressed(listed.refusal()));
+    }
+    let optout = match &subject {
+        Some(subject) => Some(ports.links.link(subject).await?),
         None => None,
     };
     let (notices, optout) = (ports.notices, optout.as_deref());
@@ -282,10 +264,10 @@ async fn posted<E: Engine, Q, P: Post>(
             return Err(Fault::Transient("no time is left for an answer".to_owned()));
         }
         let why = match ports.post.mail(&letter).await? {
-            Posted::Accepted { message_id } => return Ok(End::Sent(message_id)),
-            Posted::Refused { why } => return Ok(End::Failed(why)),
+            Posted::Accepted { message_id } => return Ok(Ended::Sent { message_id }),
+            Posted::Refused { why } => return Ok(Ended::Failed(why)),
             Posted::Throttled { why } => why,
-            Posted::Unanswered { why } => return Ok(End::Unanswered(why)),
+            Posted::Unanswered { why } => return Ok(unanswered(record, why, run.now())),
         };
         match waits.next().map(|wait| Instant::now() + wait) {
             Some(again) if again <= last_call => tokio::time::sleep_until(again).await,

@@ -11,8 +11,6 @@ async fn main() -> Result<(), Error> {
     let reply_to = settings::optional("MAIL_REPLY_TO");
     let operator = settings::optional("OPERATOR_MAIL");
     let set = settings::optional("MAIL_CONFIGURATION_SET");
-    let link_key = settings::required("OPT_OUT_SECRET")?;
-    let link_key = process.secret(link_key, "the key of the links in mails");
     let ports = Ports {
         store: &process.store(&[Table::Notifications, Table::Customers, Table::Suppressions])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
@@ -21,7 +19,7 @@ async fn main() -> Result<(), Error> {
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,
         operator: Some(operator.as_str()).filter(|address| !address.is_empty()),
-        links: &Links::of(link_key),
+        links: &Links::of(process.link_key()?),
     };
     process
         .serve(async |event, at| send::handle(&ports, event, at).await)

@@ -9,15 +9,13 @@ use aws_sdk_ses::types::{MessageTag, RawMessage};
 use aws_types::SdkConfig;
 use domain::Fault;
 use edge::aws::CountCalls;
+use edge::mail::TAG;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
 use notices::Notice;
 use store::dynamo::Meter;
 
 use crate::refusal;
-
-/// By which a person finds what the service knows of a notification.
-const TAG: &str = "notification";
 
 /// How long the service may take to answer.
 const TIME: Duration = Duration::from_secs(8);

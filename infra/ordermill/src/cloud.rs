@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
 use aws_types::SdkConfig;
-use edge::optout::{LinkKey, Links};
-use edge::secrets::Secret;
+use edge::optout::{self, LinkKey, Links};
+use edge::outbox::SqsOutbox;
+use edge::resend::SqsSources;
 use jiff::tz::TimeZone;
 use payments::SigningKey;
 use store::Store;
@@ -88,6 +89,10 @@ impl Cloud {
 
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         aws_sdk_cloudformation::Client::new(&self.aws)
+    }
+
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.aws)
     }
 
     pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
@@ -174,8 +179,7 @@ impl Stack {
     /// What the links in mails are made with.
     pub async fn links(&self) -> Result<Links> {
         let name = self.output("OptOutSecretName")?.to_owned();
-        let what = "the key of the links in mails";
-        let secret = Secret::new(self.cloud.secrets(), name, what);
+        let secret = optout::secret(self.cloud.secrets(), name);
         Ok(Links::known(
             LinkKey::of(&secret).await?,
             &self.url("PublicUrl")?,
@@ -187,9 +191,21 @@ impl Stack {
         Ok(format!("{}/webhooks/payments", self.api_url()?))
     }
 
-    /// The queues that messages may be sent to again: their URLs, by their short names. An output `BatchesQueueUrl` is the
-    /// queue `batches`.
-    pub fn sources(&self) -> BTreeMap<String, String> {
+    /// The queue that an output names.
+    pub fn outbox(&self, output: &str) -> Result<SqsOutbox> {
+        Ok(SqsOutbox {
+            client: self.cloud.sqs(),
+            url: self.output(output)?.to_owned(),
+        })
+    }
+
+    /// The queues that messages may be sent to again.
+    pub fn sources(&self) -> SqsSources {
+        SqsSources::new(self.cloud.sqs(), self.queues())
+    }
+
+    /// Their URLs, by their short names. An output `BatchesQueueUrl` is the queue `batches`.
+    pub fn queues(&self) -> BTreeMap<String, String> {
         let sources = self.outputs.iter().filter_map(|(key, url)| {
             let name = key.strip_suffix("QueueUrl")?;
             (!name.ends_with("Dead")).then(|| (name.to_ascii_lowercase(), url.clone()))

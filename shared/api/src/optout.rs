@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use domain::Fault;
 use notices::{Choice, Notices, STYLE};
 use sha2::{Digest, Sha256};
 
@@ -22,8 +23,10 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Read when somebody looks at the page, which is not what these functions are for.
+static NOTICES: LazyLock<Result<Notices, Fault>> = LazyLock::new(Notices::new);
+
 pub struct OptOutPage {
-    pub notices: Notices,
     pub language: String,
 }
 
@@ -33,7 +36,8 @@ impl OptOutPage {
             Choice::WrongLink | Choice::Nobody => StatusCode::NOT_FOUND,
             Choice::Holds { .. } => StatusCode::OK,
         };
-        let page = self.notices.page(&self.language, choice)?;
+        let notices = NOTICES.as_ref().map_err(Fault::clone)?;
+        let page = notices.page(&self.language, choice)?;
         let headers = [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CONTENT_SECURITY_POLICY, POLICY.as_str()),

@@ -56,3 +56,8 @@ pub const JOINED_ORDERS_REMEMBERED: usize = 1_000_000;
 
 /// Units of a product in stock: a trillion, which no warehouse holds and every counter does.
 pub const UNITS_IN_STOCK: u64 = 1_000_000_000_000;
+
+/// As much of a text as fits. Words of somebody else may be many.
+pub fn shortened(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}

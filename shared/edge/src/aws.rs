@@ -44,12 +44,15 @@ pub fn from_environment() -> Result<SdkConfig, Fault> {
 }
 
 pub fn endpoint() -> Option<String> {
-    std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty())
+    url_in(ENDPOINT)
 }
 
 /// That of one service, where the environment says that it is elsewhere.
 pub fn endpoint_of(service: &str) -> Option<String> {
-    let variable = format!("{ENDPOINT}_{service}");
+    url_in(&format!("{ENDPOINT}_{service}"))
+}
+
+fn url_in(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|url| !url.is_empty())
 }
 

@@ -1,5 +1,5 @@
-//! The journal's stream, and that of the imports, and the queues whose messages name entries of the journal: what could not be worked off as it came
-//! from the stream.
+//! The journal's stream, and that of the imports, and the queues whose messages name entries of the journal: what could not be
+//! worked off as it came from the stream.
 
 use std::fmt;
 

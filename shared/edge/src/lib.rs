@@ -58,15 +58,17 @@ pub struct Invocation {
 impl Process {
     /// To be called once, first thing in `main`.
     pub fn start() -> Result<Process, Fault> {
-        // At its last level the runtime writes whole events, which hold tokens and what orders are about.
-        let no_events = "lambda_runtime::layers::api_response=info".parse();
-        let no_events = no_events.map_err(|error| Fault::Corrupt(format!("{error}")))?;
-        // Who asked for what is said at every level.
-        let callers = "api::caller=info".parse();
-        let callers = callers.map_err(|error| Fault::Corrupt(format!("{error}")))?;
-        let filter = tracing_subscriber::EnvFilter::from_default_env()
-            .add_directive(no_events)
-            .add_directive(callers);
+        let mut filter = tracing_subscriber::EnvFilter::from_default_env();
+        for always in [
+            // At its last level the runtime writes whole events, which hold tokens and what orders are about.
+            "lambda_runtime::layers::api_response=info",
+            // Who asked for what is said at every level.
+            "api::caller=info",
+        ] {
+            let always = always.parse();
+            filter =
+                filter.add_directive(always.map_err(|error| Fault::Corrupt(format!("{error}")))?);
+        }
         tracing_subscriber::fmt()
             .json()
             .flatten_event(true)

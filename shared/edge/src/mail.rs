@@ -12,6 +12,9 @@ use store::{Engine, Store};
 
 use crate::outbox::{Outgoing, SqsOutbox};
 
+/// The tag of mails that names a notification: by it a person, and `feedback`, find what the service says of one.
+pub const TAG: &str = "notification";
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailMessage {

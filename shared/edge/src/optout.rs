@@ -12,8 +12,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::OnceCell;
 
-use crate::aws;
 use crate::secrets::Secret;
+use crate::{Process, aws, settings};
 
 /// The tag of the key that says where links lead. The functions behind the API could be told otherwise, but not the one that
 /// sends mails: the API is made after them, and they after the queue of mails.
@@ -30,6 +30,20 @@ const CONTEXT: &[u8] = b"ordermill opt-out 1\n";
 pub struct Subject {
     pub customer_id: String,
     pub kind: Kind,
+}
+
+/// Where the key of links is kept.
+pub fn secret(client: aws_sdk_secretsmanager::Client, name: String) -> Secret {
+    Secret::new(client, name, "the key of the links in mails")
+}
+
+impl Process {
+    pub fn link_key(&self) -> Result<Secret, Fault> {
+        Ok(secret(
+            self.secrets(),
+            settings::required("OPT_OUT_SECRET")?,
+        ))
+    }
 }
 
 /// What links are signed with.

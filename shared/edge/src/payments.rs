@@ -29,9 +29,8 @@ impl Process {
 
     pub fn payment_key(&self) -> Result<PaymentKey, Fault> {
         let arn = settings::required("PAYMENT_SECRET_ARN")?;
-        Ok(PaymentKey(
-            self.secret(arn, "the key of the payment gateway"),
-        ))
+        let what = "the key of the payment gateway";
+        Ok(PaymentKey(Secret::new(self.secrets(), arn, what)))
     }
 }
 

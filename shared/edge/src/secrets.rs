@@ -23,17 +23,16 @@ pub struct Secret {
 }
 
 impl Process {
-    /// `what` names it in complaints.
-    pub fn secret(&self, id: String, what: &'static str) -> Secret {
+    pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
         let config = aws_sdk_secretsmanager::config::Builder::from(&self.aws)
             .interceptor(aws::CountCalls(self.meter.clone()))
             .build();
-        let client = aws_sdk_secretsmanager::Client::from_conf(config);
-        Secret::new(client, id, what)
+        aws_sdk_secretsmanager::Client::from_conf(config)
     }
 }
 
 impl Secret {
+    /// `what` names it in complaints.
     pub fn new(client: aws_sdk_secretsmanager::Client, id: String, what: &'static str) -> Secret {
         Secret {
             client,

@@ -1,4 +1,5 @@
-//! What customers read, and whoever runs the mill: texts from files, one folder for each language, filled in with what there is to tell.
+//! What customers read, and whoever runs the mill: texts from files, one folder for each language, filled in with what there
+//! is to tell.
 //!
 //! Knows no channel and no address. The same notification always reads the same.
 
@@ -9,7 +10,7 @@ use domain::preferences::{Channel, Preferences};
 use domain::progress::ImportStatus;
 use domain::{Fault, Reason, Status};
 use jiff::Timestamp;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -138,7 +139,6 @@ pub struct Notice {
 /// What templates see of an order. Amounts are written out already, with the decimals of their currency.
 #[derive(Serialize)]
 struct Page<'a> {
-    title: &'a str,
     order_id: &'a str,
     customer: Option<&'a str>,
     status: &'a str,
@@ -167,7 +167,6 @@ struct Line<'a> {
 /// What templates see of an import.
 #[derive(Serialize)]
 struct ImportPage<'a> {
-    title: &'a str,
     customer: Option<&'a str>,
     optout: Option<&'a str>,
     import_id: &'a str,
@@ -215,8 +214,7 @@ impl Notices {
             Some(Reason::UnknownProduct | Reason::NoPrice)
         );
         let costs = |price: &Decimal| !price.is_zero();
-        let mut page = Page {
-            title: "",
+        let page = Page {
             order_id: &change.order_id,
             customer: facts.customer.filter(|name| !name.trim().is_empty()),
             status: facts.status.name(),
@@ -238,9 +236,7 @@ impl Notices {
                 .collect(),
             reference: name.id(),
         };
-        let subject = self.filled(language, name.kind.name(), "subject", &page)?;
-        page.title = &subject;
-        self.notice(language, name.kind, &page, subject.clone())
+        self.notice(language, name.kind, &page)
     }
 
     /// What a record tells, to a customer of this name; with that link, where there is one.
@@ -261,8 +257,7 @@ impl Notices {
         let name = Name::of_import(&import.import_id);
         let progress = import.progress;
         let second = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-        let mut page = ImportPage {
-            title: "",
+        let page = ImportPage {
             customer: None,
             optout: None,
             import_id: &import.import_id,
@@ -279,20 +274,16 @@ impl Notices {
             ended: second(import.ended_at),
             reference: name.id(),
         };
-        let subject = self.filled(language, name.kind.name(), "subject", &page)?;
-        page.title = &subject;
-        self.notice(language, name.kind, &page, subject.clone())
+        self.notice(language, name.kind, &page)
     }
 
-    fn notice(
-        &self,
-        language: &str,
-        kind: Kind,
-        page: &impl Serialize,
-        subject: String,
-    ) -> Result<Notice, Fault> {
-        let text = self.filled(language, kind.name(), "txt", page)?;
-        let html = self.filled(language, kind.name(), "html", page)?;
+    /// Its subject is the title of its page.
+    fn notice(&self, language: &str, kind: Kind, page: &impl Serialize) -> Result<Notice, Fault> {
+        let page = Value::from_serialize(page);
+        let subject = self.filled(language, kind.name(), "subject", &page)?;
+        let page = context! { title => &subject, ..page };
+        let text = self.filled(language, kind.name(), "txt", &page)?;
+        let html = self.filled(language, kind.name(), "html", &page)?;
         Ok(Notice {
             text: text + "\n",
             html: html + "\n",

@@ -87,4 +87,15 @@ pub trait Gateway {
         &self,
         refund: &Refund<'_>,
     ) -> impl Future<Output = Result<Option<Refunded>, Fault>>;
+
+    /// Gives money back that may have gone back before. A gateway may forget after a day under which keys it was asked, but not
+    /// what it gave back.
+    fn refund_again(&self, refund: &Refund<'_>) -> impl Future<Output = Result<Refunded, Fault>> {
+        async {
+            match self.refund_status(refund).await? {
+                Some(refunded) => Ok(refunded),
+                None => self.refund(refund).await,
+            }
+        }
+    }
 }

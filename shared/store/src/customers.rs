@@ -71,14 +71,19 @@ impl<E: Engine> Store<E> {
             .collect()
     }
 
-    /// How a customer wants to be told; nothing where there is no such customer.
-    pub async fn preferences(&self, customer_id: &str) -> Result<Option<Preferences>, Fault> {
+    /// The same; nothing where there is no such customer.
+    pub async fn known_addressee(&self, customer_id: &str) -> Result<Option<Addressee>, Fault> {
         if check_key("customer_id", customer_id).is_err() {
             return Ok(None);
         }
         let found = self.get(&Key::new(Table::Customers, customer_id)).await?;
-        let said: Option<Said> = found.map(record).transpose()?;
-        Ok(said.map(|said| said.preferences.unwrap_or_default()))
+        found.map(Addressee::of).transpose()
+    }
+
+    /// How a customer wants to be told; nothing where there is no such customer.
+    pub async fn preferences(&self, customer_id: &str) -> Result<Option<Preferences>, Fault> {
+        let known = self.known_addressee(customer_id).await?;
+        Ok(known.map(|addressee| addressee.preferences))
     }
 
     /// `false` where there is no such customer: saying what he wants makes nobody one.

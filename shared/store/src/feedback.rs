@@ -2,6 +2,7 @@
 //! number of times.
 
 use domain::Fault;
+use domain::limits::{REASON_BYTES, shortened};
 use domain::notification::{Name, Standing};
 use jiff::Timestamp;
 
@@ -11,7 +12,6 @@ use crate::item::value;
 use crate::notifications::key;
 use crate::ops::{Change, Condition, Write, text};
 use crate::retry::Store;
-use crate::suppressions::shortened;
 
 /// What became of what the service told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl<E: Engine> Store<E> {
                 key: key(name),
                 changes: vec![
                     Change::Set("status", value(&Standing::Failed)?),
-                    Change::Set("failure", text(shortened(why))),
+                    Change::Set("failure", text(shortened(why, REASON_BYTES))),
                 ],
                 condition: Condition::All(vec![
                     Condition::Is("status", value(&Standing::Sent)?),
@@ -73,7 +73,7 @@ impl<E: Engine> Store<E> {
     pub async fn mail_unwanted(&self, name: &Name, why: &str) -> Result<Noted, Fault> {
         let update = Write::Update {
             key: key(name),
-            changes: vec![Change::Set("complaint", text(shortened(why)))],
+            changes: vec![Change::Set("complaint", text(shortened(why, REASON_BYTES)))],
             condition: Condition::Is("order_id", text(&name.order_id)),
         };
         Ok(match self.write(&update).await? {

@@ -108,6 +108,16 @@ pub struct Import {
     pub progress: Progress,
 }
 
+impl ImportRecord {
+    /// When it ended, if it did: nothing runs then any more, and nothing else is said of it.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        match self.running {
+            Some(_) => None,
+            None => self.completed_at.or(self.read_at),
+        }
+    }
+}
+
 impl Import {
     pub fn status(&self) -> ImportStatus {
         self.progress.status(self.record.stage)
@@ -122,16 +132,12 @@ impl Import {
 
     /// What there is to tell of it; nothing before its end is on record.
     pub fn told(&self) -> Option<ImportTold> {
-        let (record, status) = (&self.record, self.status());
-        let ended_at = match status {
-            ImportStatus::Completed => record.completed_at?,
-            ImportStatus::Failed => record.read_at?,
-            ImportStatus::Reading | ImportStatus::Processing => return None,
-        };
+        let record = &self.record;
+        let ended_at = record.ended_at().filter(|_| self.is_over())?;
         Some(ImportTold {
             import_id: record.import_id.clone(),
             file: record.key.clone(),
-            status,
+            status: self.status(),
             reason: record.reason.clone(),
             progress: self.progress,
             created_at: record.created_at,
@@ -327,8 +333,7 @@ impl<E: Engine> Store<E> {
     ) -> Result<Vec<String>, Fault> {
         let mut found = Vec::new();
         self.each_import(|import| {
-            let ended = import.completed_at.or(import.read_at);
-            if import.running.is_none() && ended.is_some_and(&wanted) {
+            if import.ended_at().is_some_and(&wanted) {
                 found.push(import.import_id);
             }
         })

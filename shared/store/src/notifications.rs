@@ -4,6 +4,7 @@
 //! customer's, or the stack's, and may be mended before the next attempt.
 
 use domain::Fault;
+use domain::limits::{REASON_BYTES, shortened};
 use domain::notification::{Name, OrderTold, Standing, Told};
 use domain::preferences::Channel;
 use jiff::Timestamp;
@@ -18,7 +19,6 @@ use crate::ops::{Change, Condition, Item, Key, Query, Write, number, text};
 use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::Table;
-use crate::suppressions::shortened;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotificationRecord {
@@ -131,17 +131,17 @@ pub enum Begun {
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended<'a> {
+pub enum Ended {
     Sent {
-        message_id: &'a str,
+        message_id: String,
     },
-    Failed(&'a str),
-    Suppressed(&'a str),
+    Failed(String),
+    Suppressed(String),
     /// It may succeed later.
-    NotYet(&'a str),
+    NotYet(String),
     /// It may have gone out or not. Nobody is to try again before that.
     Unanswered {
-        why: &'a str,
+        why: String,
         until: Timestamp,
     },
 }
@@ -261,7 +261,7 @@ impl<E: Engine> Store<E> {
     pub async fn end_sending(
         &self,
         begun: &NotificationRecord,
-        ended: &Ended<'_>,
+        ended: &Ended,
         now: Timestamp,
     ) -> Result<(), Fault> {
         let standing = match ended {
@@ -284,14 +284,14 @@ impl<E: Engine> Store<E> {
         changes.extend(match ended {
             Ended::Sent { message_id } => vec![
                 Change::Set("sent_at", text(now.to_string())),
-                Change::Set("message_id", text(*message_id)),
+                Change::Set("message_id", text(message_id.as_str())),
                 Change::Remove("failure"),
             ],
             Ended::Failed(why)
             | Ended::Suppressed(why)
             | Ended::NotYet(why)
             | Ended::Unanswered { why, .. } => {
-                vec![Change::Set("failure", text(shortened(why)))]
+                vec![Change::Set("failure", text(shortened(why, REASON_BYTES)))]
             }
         });
         let update = Write::Update {

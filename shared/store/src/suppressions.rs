@@ -3,11 +3,12 @@
 //! Who takes an address off the list leaves its record: an event that is older than that, and comes again, changes nothing.
 
 use domain::Fault;
-use domain::limits::REASON_BYTES;
+use domain::limits::{REASON_BYTES, shortened};
 use domain::suppression::{Address, Cause};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::customers::Addressee;
 use crate::engine::Engine;
 use crate::item::{item, record};
 use crate::ops::{Change, Condition, Item, Key, Write, text};
@@ -50,7 +51,7 @@ impl SuppressionRecord {
         SuppressionRecord {
             address,
             cause: Cause::Manual,
-            reason: reason.map(|reason| shortened(reason).to_owned()),
+            reason: reason.map(|reason| shortened(reason, REASON_BYTES).to_owned()),
             notification_id: None,
             message_id: None,
             since: now,
@@ -154,11 +155,10 @@ impl<E: Engine> Store<E> {
     /// That of a customer's address, if there is one.
     pub async fn suppression_of(
         &self,
-        customer_id: &str,
+        customer: &Addressee,
     ) -> Result<Option<SuppressionRecord>, Fault> {
-        let contact = self.addressee(customer_id).await?.contact;
-        let address = contact.email.and_then(|email| email.parse().ok());
-        match address {
+        let email = customer.contact.email.as_deref();
+        match email.and_then(|email| email.parse().ok()) {
             Some(address) => self.suppression(&address).await,
             None => Ok(None),
         }
@@ -187,9 +187,4 @@ fn key(address: &Address) -> Key {
 fn standing(item: Option<Item>) -> Result<Option<SuppressionRecord>, Fault> {
     let found: Option<SuppressionRecord> = item.map(record).transpose()?;
     Ok(found.filter(|found| found.lifted_at.is_none()))
-}
-
-/// Words of somebody else, which may be many.
-pub(crate) fn shortened(words: &str) -> &str {
-    &words[..words.floor_char_boundary(REASON_BYTES)]
 }

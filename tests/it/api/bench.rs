@@ -23,7 +23,6 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use intake::Settings;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use notices::Notices;
 use payments::SigningKey;
 use query::outside::Rejected;
 use serde_json::{Value, json};
@@ -277,7 +276,6 @@ fn percent(value: &str) -> String {
 
 fn optout() -> OptOutPage {
     OptOutPage {
-        notices: Notices::new().expect("texts"),
         language: "en".to_owned(),
     }
 }

@@ -38,10 +38,7 @@ async fn orders_go_their_way_though_the_function_is_killed() {
     let import = ended(&store, &import_id, 200, Duration::from_millis(200)).await;
     assert_eq!(import.progress.completed, ORDERS);
 
-    let outbox = SqsOutbox {
-        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
-        url: stack.output("RefundsQueueUrl").expect("a queue").to_owned(),
-    };
+    let outbox = stack.outbox("RefundsQueueUrl").expect("a queue");
     // One of them gave something back before.
     let before = returned(&store, &outbox).await;
     until(&store, "a refund that ends", async || {

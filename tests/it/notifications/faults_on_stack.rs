@@ -12,9 +12,9 @@ use store::Store;
 use store::dynamo::DynamoEngine;
 use store::notifications::NotificationRecord;
 
-use super::support::{expected, records};
+use super::support::{deployed_to_mail, expected, records};
 use super::weather::{Proxy, Weather};
-use crate::support::stack::{deployed_with, ended, upload};
+use crate::support::stack::{ended, upload};
 use crate::support::{stock, verify};
 
 const SENDER: &str = "orders@weather.example";
@@ -28,15 +28,9 @@ type Told = BTreeMap<String, NotificationRecord>;
 
 #[tokio::test]
 async fn a_mail_service_that_fails_loses_nothing_and_holds_up_nothing_but_mails() {
-    let parameters = [
-        ("MailSender", SENDER.to_owned()),
-        ("MailRate", "100".to_owned()),
-    ];
-    let deployed = deployed_with("weather", &parameters).await;
+    let rate = ("MailRate", "100".to_owned());
+    let deployed = deployed_to_mail("weather", SENDER, [rate]).await;
     let stack = &deployed.stack;
-    let ses = aws_sdk_ses::Client::new(&stack.cloud.aws);
-    let verified = ses.verify_email_identity().email_address(SENDER).send();
-    verified.await.expect("a verified sender");
     let behind = stack.cloud.endpoint.as_deref().expect("an emulator");
     let proxy = Proxy::start(behind, BAD, Weather::Throttling).await;
     redirect(stack, &proxy.url).await;

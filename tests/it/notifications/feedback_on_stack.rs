@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use domain::notification::{Kind, Name, Standing};
 use domain::suppression::{Address, Cause};
 use edge::mail;
-use edge::outbox::SqsOutbox;
 use jiff::Timestamp;
 use ordermill::cloud::Stack;
 use ordermill::cost::logged;
@@ -17,8 +16,8 @@ use store::notifications::NotificationRecord;
 use store::suppressions::SuppressionRecord;
 
 use super::feedback::the_list_is_kept;
-use super::support::{expected, records};
-use crate::support::stack::{deployed_with, ended, failed_of, upload};
+use super::support::{deployed_to_mail, expected, records};
+use crate::support::stack::{ended, failed_of, upload};
 use crate::support::{http, policies, stock};
 
 const SENDER: &str = "orders@feedback.example";
@@ -31,15 +30,10 @@ const ORDERS: u64 = 200;
 
 #[tokio::test]
 async fn what_comes_back_reaches_the_list_and_the_notification() {
-    let parameters = [
-        ("MailSender", SENDER.to_owned()),
-        ("MailRate", "200".to_owned()),
-    ];
-    let deployed = deployed_with("feedback", &parameters).await;
+    let rate = ("MailRate", "200".to_owned());
+    let deployed = deployed_to_mail("feedback", SENDER, [rate]).await;
     let stack = &deployed.stack;
     let ses = aws_sdk_ses::Client::new(&stack.cloud.aws);
-    let verified = ses.verify_email_identity().email_address(SENDER).send();
-    verified.await.expect("a verified sender");
     let topic = stack.output("MailFeedbackTopic").expect("a topic");
     use aws_sdk_ses::types::NotificationType::{Bounce, Complaint};
     for kind in [Bounce, Complaint] {
@@ -122,10 +116,7 @@ async fn what_comes_back_reaches_the_list_and_the_notification() {
     .await;
 
     // Asked for by force, it goes to nobody until the address is off the list.
-    let outbox = SqsOutbox {
-        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
-        url: stack.output("MailQueueUrl").expect("a queue").to_owned(),
-    };
+    let outbox = stack.outbox("MailQueueUrl").expect("a queue");
     let name = gone.name();
     for standing in [Standing::Suppressed, Standing::Sent] {
         if standing == Standing::Sent {

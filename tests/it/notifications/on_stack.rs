@@ -10,7 +10,6 @@ use domain::preferences::Channel;
 use domain::progress::ImportStatus;
 use domain::refund::Wanted;
 use edge::mail;
-use edge::outbox::SqsOutbox;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ordermill::cloud::Stack;
@@ -21,10 +20,10 @@ use store::notifications::NotificationRecord;
 use store::ops::Write;
 use store::{Store, journal};
 
-use super::support::{OPERATOR, expected, records};
+use super::support::{OPERATOR, deployed_to_mail, expected, records};
 use crate::lifecycle::support::done;
 use crate::refunds::support::{cents, completed, opened};
-use crate::support::stack::{deployed_with, ended, functions, upload};
+use crate::support::stack::{ended, functions, upload};
 use crate::support::{http, read, stock};
 
 const ORDERS: usize = 5_000;
@@ -41,16 +40,13 @@ const SENDER: &str = "orders@shop.example";
 
 #[tokio::test]
 async fn every_event_of_5000_orders_is_told_once_though_whoever_tells_and_sends_is_killed() {
-    let parameters = [
-        ("MailSender", SENDER.to_owned()),
+    let more = [
         ("OperatorMail", OPERATOR.to_owned()),
         ("MailRate", "1000".to_owned()),
     ];
-    let deployed = deployed_with("notices", &parameters).await;
+    let deployed = deployed_to_mail("notices", SENDER, more).await;
     let stack = &deployed.stack;
     let ses = aws_sdk_ses::Client::new(&stack.cloud.aws);
-    let verified = ses.verify_email_identity().email_address(SENDER).send();
-    verified.await.expect("a verified sender");
     let store = stack.store().expect("a store");
     let products: Vec<String> = (0..PRODUCTS).map(|sku| format!("N-{sku}")).collect();
     let stocked: Vec<(&str, u64)> = products.iter().map(|sku| (sku.as_str(), 95)).collect();
@@ -360,10 +356,7 @@ async fn refused(
         .find(|record| record.channel == Channel::Email)
         .expect("a mail");
     let name: Name = mailed.name();
-    let outbox = SqsOutbox {
-        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
-        url: stack.output("MailQueueUrl").expect("a queue").to_owned(),
-    };
+    let outbox = stack.outbox("MailQueueUrl").expect("a queue");
     let resent = mail::resend(store, &outbox, &name, true, "tests", Timestamp::now()).await;
     resent.expect("an answer");
     let started = Instant::now();

@@ -10,8 +10,9 @@ use ordermill::cloud::Stack;
 use reqwest::StatusCode;
 
 use super::on_stack::{mails, messages};
+use super::support::deployed_to_mail;
 use crate::lifecycle::support::done;
-use crate::support::stack::{deployed_with, ended, upload};
+use crate::support::stack::{ended, upload};
 use crate::support::{http, policies, stock};
 
 const ORDER: &str = "OUT-1";
@@ -20,15 +21,9 @@ const SENDER: &str = "orders@optout.example";
 
 #[tokio::test]
 async fn a_link_in_a_mail_ends_the_mails() {
-    let parameters = [
-        ("MailSender", SENDER.to_owned()),
-        ("PaymentApprovalRate", "1".to_owned()),
-    ];
-    let deployed = deployed_with("optout", &parameters).await;
+    let all = ("PaymentApprovalRate", "1".to_owned());
+    let deployed = deployed_to_mail("optout", SENDER, [all]).await;
     let stack = &deployed.stack;
-    let ses = aws_sdk_ses::Client::new(&stack.cloud.aws);
-    let verified = ses.verify_email_identity().email_address(SENDER).send();
-    verified.await.expect("a verified sender");
     let store = stack.store().expect("a store");
     stock(&store, &[("N-1", 10)]).await;
     let rows =

@@ -31,6 +31,7 @@ use store::{Engine, Store};
 use crate::support::failed::message;
 use crate::support::memory::MemoryInbox;
 use crate::support::now;
+use crate::support::stack::{Deployed, deployed_with};
 
 pub const OPERATOR: &str = "mill@shop.example";
 
@@ -266,4 +267,20 @@ pub async fn has_address<E: Engine>(store: &Store<E>, customer_id: &str, email: 
         ..Contact::default()
     };
     store.save_contacts(&[contact]).await.expect("saved");
+}
+
+/// A stack that mails from this address, which the mail service knows to be ours. The emulator has one mailbox, so each test has
+/// a sender of its own.
+pub async fn deployed_to_mail(
+    name: &str,
+    sender: &str,
+    more: impl IntoIterator<Item = (&'static str, String)>,
+) -> Deployed {
+    let mut parameters = vec![("MailSender", sender.to_owned())];
+    parameters.extend(more);
+    let deployed = deployed_with(name, &parameters).await;
+    let ses = aws_sdk_ses::Client::new(&deployed.stack.cloud.aws);
+    let verified = ses.verify_email_identity().email_address(sender).send();
+    verified.await.expect("a verified sender");
+    deployed
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use domain::ids;
-use edge::resend::{self, Claim, SqsSources};
+use edge::resend::{self, Claim};
 use jiff::Timestamp;
 use ordermill::cloud::{Cloud, Stack};
 use ordermill::local::{Emulator, Life, Workspace};
@@ -121,7 +121,7 @@ pub async fn ended(
 
 /// Sends what failed to its queue again, as the command does.
 pub async fn retry(stack: &Stack, store: &Store<DynamoEngine>, failure_id: &str) -> Changed {
-    let sources = SqsSources::new(aws_sdk_sqs::Client::new(&stack.cloud.aws), stack.sources());
+    let sources = stack.sources();
     let claim = Claim {
         token: failure_id,
         again: false,

@@ -12,7 +12,7 @@ use futures::try_join;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::tallies::Day;
+use store::tallies::{Day, DayFigures};
 use utoipa::{IntoParams, ToSchema};
 
 use super::kpis::Kpis;
@@ -44,15 +44,27 @@ pub struct Realtime {
     security(("token" = ["read"]))
 )]
 pub async fn realtime(State(app): Shared, At(now): At) -> Answer<Json<Data<Realtime>>> {
-    let depths = app.outside.depths().await?;
-    Ok(Data::new(app.realtime(now, &depths).await?))
+    let (depths, books) = try_join!(app.outside.depths(), app.today(now))?;
+    Ok(Data::new(Realtime::new(now, books, depths.iter())?))
 }
 
+/// Rows on their way, of each import that runs, and what this day came to.
+type Today = (Vec<Option<u64>>, BTreeMap<Currency, DayFigures>);
+
 impl App {
-    async fn realtime(&self, timestamp: Timestamp, depths: &[Depth]) -> Result<Realtime, Fault> {
-        let today = self.day_of(timestamp).await?;
-        let (pending, today) = try_join!(self.store.pending_rows(), self.store.day(today))?;
-        let batches = depths.iter().find(|depth| depth.name == "batches");
+    async fn today(&self, now: Timestamp) -> Result<Today, Fault> {
+        let today = self.day_of(now).await?;
+        try_join!(self.store.pending_rows(), self.store.day(today))
+    }
+}
+
+impl Realtime {
+    fn new<'a>(
+        timestamp: Timestamp,
+        (pending, today): Today,
+        mut depths: impl Iterator<Item = &'a Depth>,
+    ) -> Result<Realtime, Fault> {
+        let batches = depths.find(|depth| depth.name == "batches");
         let mut realtime = Realtime {
             timestamp,
             pending_rows: pending
@@ -176,9 +188,8 @@ pub async fn everything(State(app): Shared, At(at): At) -> Answer<Json<Data<Stat
         from_date: None,
         to_date: None,
     };
-    let queues = app.outside.queues().await?;
-    let depths: Vec<Depth> = queues.iter().map(|(depth, _)| depth.clone()).collect();
-    let now = app.realtime(at, &depths).await?;
+    let (queues, books) = try_join!(app.outside.queues(), app.today(at))?;
+    let now = Realtime::new(at, books, queues.iter().map(|(depth, _)| depth))?;
     let orders = app.order_stats(at, &period).await?;
     let queues = queues.into_iter().map(Queue::new);
     Ok(Data::new(Stats {

@@ -56,6 +56,15 @@ impl NotificationFilter<'_> {
 /// By channel, kind and status.
 pub type Counts = BTreeMap<(Channel, Kind, Standing), u64>;
 
+/// All of these together.
+pub fn added<'a>(all: impl IntoIterator<Item = &'a Counts>) -> Counts {
+    let mut counts = Counts::new();
+    for (of, count) in all.into_iter().flatten() {
+        *counts.entry(*of).or_default() += count;
+    }
+    counts
+}
+
 impl<E: Engine> Store<E> {
     pub async fn list_notifications(
         &self,
@@ -94,17 +103,21 @@ impl<E: Engine> Store<E> {
 
     /// How many notifications there are of these days, both included: counted one by one.
     pub async fn notification_stats(&self, from: Date, to: Date) -> Result<Counts, ListError> {
+        let days = self.notification_days(from, to).await?;
+        Ok(added(days.values()))
+    }
+
+    /// The same, for each day.
+    pub async fn notification_days(
+        &self,
+        from: Date,
+        to: Date,
+    ) -> Result<BTreeMap<Date, Counts>, ListError> {
         let days = days(from, to, DAYS_COUNTED)?;
-        let counted: Vec<Counts> = stream::iter(days)
-            .map(|day| self.notifications_counted(day))
-            .buffer_unordered(DAYS_AT_ONCE)
-            .try_collect()
-            .await?;
-        let mut counts = Counts::new();
-        for (of, count) in counted.into_iter().flatten() {
-            *counts.entry(of).or_default() += count;
-        }
-        Ok(counts)
+        let counted = stream::iter(days)
+            .map(async |day| Ok::<_, ListError>((day, self.notifications_counted(day).await?)))
+            .buffer_unordered(DAYS_AT_ONCE);
+        counted.try_collect().await
     }
 
     async fn notifications_counted(&self, day: Date) -> Result<Counts, Fault> {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use domain::Fault;
-use edge::resend::{self, Claim, SqsSources};
+use edge::resend::{self, Claim};
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use store::Store;
@@ -44,7 +44,7 @@ pub async fn retry(global: &Global, stack: &Stack, which: &Which, again: bool) -
         State::Discarded => false,
     };
     let ids = chosen(&store, stack, which, takes).await?;
-    let sources = SqsSources::new(aws_sdk_sqs::Client::new(&stack.cloud.aws), stack.sources());
+    let sources = stack.sources();
     let (token, now, by) = (format!("{:016x}", fastrand::u64(..)), now(), principal());
     let claim = Claim {
         token: &token,

@@ -54,7 +54,7 @@ fn hint(state: StateFilter) -> &'static str {
 
 /// What a filter finds, in whatever state, in the sequence in which it was put aside.
 async fn found(store: &Store<DynamoEngine>, stack: &Stack, filter: &Filter) -> Result<Vec<Listed>> {
-    let known: Vec<String> = stack.sources().into_keys().collect();
+    let known: Vec<String> = stack.queues().into_keys().collect();
     let queues = match &filter.queue {
         Some(queue) => std::slice::from_ref(queue),
         None => &known[..],

@@ -36,7 +36,7 @@ impl Realtime {
         today: &BTreeMap<Currency, DayFigures>,
     ) -> Result<Realtime> {
         let pending = store.pending_rows().await?;
-        let sqs = aws_sdk_sqs::Client::new(&stack.cloud.aws);
+        let sqs = stack.cloud.sqs();
         let batches = queues::count(&sqs, stack.output("BatchesQueueUrl")?);
         let (batches_waiting, batches_in_flight) =
             batches.await.context("asking the queue of batches")?;

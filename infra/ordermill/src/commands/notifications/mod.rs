@@ -9,7 +9,6 @@ use domain::notification::{Kind, Name, Standing};
 use domain::preferences::Channel;
 use domain::{Currency, Status};
 use edge::mail;
-use edge::outbox::SqsOutbox;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -163,10 +162,7 @@ async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result
     let Some(name) = Name::parse(id) else {
         bail!("{} is no notification", output::plain(id));
     };
-    let outbox = SqsOutbox {
-        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
-        url: stack.output("MailQueueUrl")?.to_owned(),
-    };
+    let outbox = stack.outbox("MailQueueUrl")?;
     let by = principal();
     let store = stack.store()?;
     let resent = mail::resend(&store, &outbox, &name, force, &by, now()).await?;
@@ -183,7 +179,10 @@ async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result
         return Ok(true);
     }
     let listed = match (record.channel, record.customer_id()) {
-        (Channel::Email, Some(customer_id)) => store.suppression_of(customer_id).await?,
+        (Channel::Email, Some(customer_id)) => {
+            let customer = store.addressee(customer_id).await?;
+            store.suppression_of(&customer).await?
+        }
         _ => None,
     };
     match (record.channel, listed) {

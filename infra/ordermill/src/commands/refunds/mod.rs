@@ -55,8 +55,5 @@ async fn list(global: &Global, stack: &Stack, order: Option<&str>) -> Result<boo
 }
 
 pub fn outbox(stack: &Stack) -> Result<SqsOutbox> {
-    Ok(SqsOutbox {
-        client: aws_sdk_sqs::Client::new(&stack.cloud.aws),
-        url: stack.output("RefundsQueueUrl")?.to_owned(),
-    })
+    stack.outbox("RefundsQueueUrl")
 }
