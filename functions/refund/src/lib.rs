@@ -68,27 +68,28 @@ async fn work_off<E: Engine, G: Gateway, Q>(
         // It is on record before its message is sent.
         return Err(Fault::Malformed(format!("there is no refund {refund_id}")));
     };
-    if !refund.status.is_open() {
-        return Ok(());
-    }
     let asked = Refund {
         key: &refund.refund_id,
         charge: &refund.order_id,
         amount: refund.money()?,
     };
     let answer = async {
-        match is_first {
-            true => ports.gateway.refund(&asked).await,
-            false => ports.gateway.refund_again(&asked).await,
+        match refund.status {
+            RefundStatus::Completed | RefundStatus::Cancelled => Ok(None),
+            // Another run was told no. This message may be of one that was told yes, and could not put it on record.
+            RefundStatus::Failed => ports.gateway.refund_status(&asked).await,
+            _ if is_first => ports.gateway.refund(&asked).await.map(Some),
+            _ => ports.gateway.refund_again(&asked).await.map(Some),
         }
     };
     let answer = tokio::time::timeout_at(last_call, answer).await;
     let answer = answer.unwrap_or_else(|_| Err(Fault::Transient("time ran out".to_owned())))?;
     match answer {
-        Refunded::Done { refund: reference } => {
+        None => Ok(()),
+        Some(Refunded::Done { refund: reference }) => {
             done(ports.store, &refund, &reference, moment).await
         }
-        Refunded::Refused { why } => refused(ports.store, &refund, &why, moment).await,
+        Some(Refunded::Refused { why }) => refused(ports.store, &refund, &why, moment).await,
     }
 }
 

@@ -235,6 +235,40 @@ async fn what_the_gateway_refuses_can_be_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_yes_that_could_not_be_put_on_record_is_not_lost_behind_a_no() {
+    for taken in [false, true] {
+        let (store, bank) = (Store::new(MemoryEngine::new(), 1), Bank::new(0, 0));
+        sold_through(&store, &bank, "O-1", &[("A", 3)]).await;
+        let id = opened(&store, "k", "O-1", &Wanted::Amount(cents(2000))).await;
+        let ids = [id.clone()];
+        bank.refuse(&id, 1);
+        worked_off(&store, &bank, &ids).await;
+        let failed = refund(&store, &id).await;
+        assert_eq!(failed.status, RefundStatus::Failed);
+        // A second run of the same attempt was granted it. It finds what the first one wrote, and cannot change it then.
+        let asked = Refund {
+            key: &id,
+            charge: "O-1",
+            amount: failed.money().expect("an amount"),
+        };
+        bank.refund(&asked).await.expect("an answer");
+        if taken {
+            opened(&store, "other", "O-1", &Wanted::Amount(cents(1500))).await;
+            // What it needs was promised to the other one since: somebody has to look.
+            let (back, buried) = run(&store, &bank, messages(&ids)).await.expect("a run");
+            assert!(back == 1 || !buried.is_empty(), "the message is gone");
+            assert_eq!(refund(&store, &id).await, failed);
+            continue;
+        }
+        worked_off(&store, &bank, &ids).await;
+        assert_eq!(refund(&store, &id).await.status, RefundStatus::Completed);
+        assert_eq!(kept(&store, "O-1").await.refundable, cents(997));
+        assert_eq!(compared(&store, &bank).await, [""; 0]);
+        assert!(drift(&tally_and_verify(&store).await).is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gateway_that_forgets_its_keys_gives_nothing_back_twice() {
     for again in [false, true] {
         let (store, bank) = (Store::new(MemoryEngine::new(), 1), Bank::new(0, 0));
