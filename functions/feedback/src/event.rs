@@ -47,6 +47,8 @@ pub enum What {
         /// So would the next one.
         permanent: bool,
     },
+    /// Something came back, and nobody knows whether the mail did not arrive: out-of-office notes come so.
+    Reply,
     Complaint,
     /// The service thought better of it, and sent nothing.
     Reject,
@@ -57,7 +59,7 @@ impl What {
     pub fn suppresses(self) -> Option<Cause> {
         match self {
             What::Bounce { permanent: true } => Some(Cause::Bounce),
-            What::Bounce { permanent: false } | What::Reject => None,
+            What::Bounce { permanent: false } | What::Reply | What::Reject => None,
             What::Complaint => Some(Cause::Complaint),
         }
     }
@@ -195,7 +197,12 @@ fn told(body: &str) -> Result<Option<Told>, Fault> {
 type Happened = (What, Vec<Recipient>, Timestamp, String);
 
 fn bounced(bounce: Bounce) -> Happened {
-    let permanent = bounce.bounce_type == "Permanent";
+    let what = match (bounce.bounce_type.as_str(), bounce.bounce_sub_type.as_str()) {
+        ("Transient", "General") | ("Undetermined", _) => What::Reply,
+        (kind, _) => What::Bounce {
+            permanent: kind == "Permanent",
+        },
+    };
     let mut words = format!("bounced: {}", bounce.bounce_type);
     let details = bounce.bounced_recipients.iter();
     let details = details.filter_map(|of| of.diagnostic_code.as_ref().or(of.status.as_ref()));
@@ -204,7 +211,6 @@ fn bounced(bounce: Bounce) -> Happened {
         words.push_str(", ");
         words.push_str(more);
     }
-    let what = What::Bounce { permanent };
     (what, bounce.bounced_recipients, bounce.timestamp, words)
 }
 
@@ -320,11 +326,21 @@ mod tests {
 
     #[test]
     fn what_passes_costs_no_address() {
-        for kind in ["Transient", "Undetermined"] {
-            let told = told(&bounce(kind));
-            assert_eq!(told.what, What::Bounce { permanent: false });
-            assert_eq!(told.what.suppresses(), None);
-            assert!(told.words.starts_with(&format!("bounced: {kind}, ")));
+        for (kind, more, what) in [
+            ("Transient", "General", What::Reply),
+            ("Undetermined", "Undetermined", What::Reply),
+            (
+                "Transient",
+                "MailboxFull",
+                What::Bounce { permanent: false },
+            ),
+        ] {
+            let mut event = bounce(kind);
+            event["bounce"]["bounceSubType"] = json!(more);
+            let told = told(&event);
+            assert_eq!((told.what, told.what.suppresses()), (what, None));
+            let words = format!("bounced: {kind}, {more}, ");
+            assert!(told.words.starts_with(&words), "{}", told.words);
         }
         let reject =
             json!({"eventType": "Reject", "mail": mail(), "reject": {"reason": "Bad content"}});

@@ -7,7 +7,7 @@ mod event;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::Fault;
-use domain::notification::Name;
+use domain::notification::{Name, Standing};
 use domain::suppression::{Address, Cause};
 use edge::Invocation;
 use edge::messages::{self, Queue};
@@ -78,13 +78,13 @@ async fn note<E: Engine>(
     told: &Told,
     now: Timestamp,
 ) -> Result<Noted, Fault> {
-    match told.what {
-        What::Bounce { .. } | What::Reject => {
-            let (id, words) = (&told.message_id, &told.words);
-            store.mail_failed(name, id, words, now).await
-        }
-        What::Complaint => store.mail_unwanted(name, &told.words).await,
-    }
+    let stands = match told.what {
+        What::Complaint => return store.mail_unwanted(name, &told.words).await,
+        What::Bounce { .. } | What::Reject => Standing::Failed,
+        What::Reply => Standing::Sent,
+    };
+    let (id, words) = (&told.message_id, told.words.as_str());
+    store.mail_came_back(name, id, (stands, words), now).await
 }
 
 fn suppression(told: &Told, address: &Address, cause: Cause) -> SuppressionRecord {

@@ -26,12 +26,12 @@ pub enum Noted {
 }
 
 impl<E: Engine> Store<E> {
-    /// The mail that the service knows by this id did not arrive: a notification that says it was sent has failed.
-    pub async fn mail_failed(
+    /// The mail that the service knows by this id came back: how a notification stands that says it was sent, and in which words.
+    pub async fn mail_came_back(
         &self,
         name: &Name,
         message_id: &str,
-        why: &str,
+        (stands, why): (Standing, &str),
         now: Timestamp,
     ) -> Result<Noted, Fault> {
         let mut wait = self.wait();
@@ -51,7 +51,7 @@ impl<E: Engine> Store<E> {
             let update = Write::Update {
                 key: key(name),
                 changes: vec![
-                    Change::Set("status", value(&Standing::Failed)?),
+                    Change::Set("status", value(&stands)?),
                     Change::Set("failure", text(shortened(why, REASON_BYTES))),
                 ],
                 condition: Condition::All(vec![

@@ -57,10 +57,15 @@ fn mail_of(name: &Name) -> Value {
     })
 }
 
+/// As the service tells of an address that is not there, of a mailbox that is full, and of who is not in the office.
+const GONE: (&str, &str) = ("Permanent", "General");
+const FULL: (&str, &str) = ("Transient", "MailboxFull");
+const NOTE: (&str, &str) = ("Transient", "General");
+
 /// What the office's mail of this notification came to, a second after it was sent.
-fn bounced(name: &Name, kind: &str) -> Value {
+fn bounced(name: &Name, (kind, more): (&str, &str)) -> Value {
     json!({"eventType": "Bounce", "mail": mail_of(name), "bounce": {
-        "bounceType": kind, "bounceSubType": "General", "timestamp": later(1).to_string(),
+        "bounceType": kind, "bounceSubType": more, "timestamp": later(1).to_string(),
         "bouncedRecipients": [{"emailAddress": "One@Customers.Example", "diagnosticCode": "550 unknown"}],
     }})
 }
@@ -100,7 +105,7 @@ async fn kept<E: Engine>(store: &Store<E>) -> (String, Option<SuppressionRecord>
 async fn who_bounces_gets_no_more_until_somebody_says_so() {
     let (_, store, office) = mailed_all().await;
     let name = confirmation();
-    let event = delivered(&[bounced(&name, "Permanent")]);
+    let event = delivered(&[bounced(&name, GONE)]);
     for _ in 0..3 {
         assert_eq!(heard(&store, event.clone(), later(2)).await, nothing_left());
         let record = records(&store).await[&name.id()].clone();
@@ -149,7 +154,7 @@ async fn who_bounces_gets_no_more_until_somebody_says_so() {
     let answer = mailed(&store, &office, outbox.mail_event(), later(11)).await;
     assert_eq!((answer, office.count()), (nothing_left(), 8));
     // What happens after does.
-    let mut new = bounced(&name, "Permanent");
+    let mut new = bounced(&name, GONE);
     new["bounce"]["timestamp"] = json!(later(12).to_string());
     assert_eq!(
         heard(&store, delivered(&[new]), later(13)).await,
@@ -162,24 +167,29 @@ async fn who_bounces_gets_no_more_until_somebody_says_so() {
 #[tokio::test]
 async fn what_passes_fails_the_notification_and_costs_no_address() {
     let (_, store, _) = mailed_all().await;
-    let (transient, rejected) = (
-        confirmation(),
-        Name::at("O-1", "shipping#1").expect("a name"),
-    );
+    let transient = confirmation();
+    let [rejected, replied] =
+        ["shipping#1", "delivery#1"].map(|what| Name::at("O-1", what).expect("a name"));
     let reject = json!({"eventType": "Reject", "mail": mail_of(&rejected), "reject": {"reason": "Bad content"}});
-    let event = delivered(&[bounced(&transient, "Transient"), reject]);
+    let event = delivered(&[bounced(&transient, FULL), reject, bounced(&replied, NOTE)]);
     for _ in 0..2 {
         assert_eq!(heard(&store, event.clone(), later(2)).await, nothing_left());
     }
     let kept = records(&store).await;
-    for (name, words) in [
-        (&transient, "bounced: Transient, General, 550 unknown"),
-        (&rejected, "rejected: Bad content"),
+    let (full, note) = (
+        "bounced: Transient, MailboxFull, 550 unknown",
+        "bounced: Transient, General, 550 unknown",
+    );
+    for (name, stands, words) in [
+        (&transient, Standing::Failed, full),
+        (&rejected, Standing::Failed, "rejected: Bad content"),
+        // Nobody knows whether it arrived.
+        (&replied, Standing::Sent, note),
     ] {
         let record = &kept[&name.id()];
         assert_eq!(
             (record.status, record.failure.as_deref()),
-            (Standing::Failed, Some(words))
+            (stands, Some(words))
         );
     }
     assert_eq!(store.suppression(&address()).await, Ok(None));
@@ -202,7 +212,7 @@ async fn who_complains_gets_no_more_and_what_arrived_stays_sent() {
     let mut strange = complained(&name);
     strange["mail"]["tags"] = json!({"notification": ["of somebody else"]});
     strange["mail"]["destination"] = json!(["else@customers.example"]);
-    let mut unknown = bounced(&name, "Permanent");
+    let mut unknown = bounced(&name, GONE);
     let of_nothing = Name::at("O-9", "confirmation#1").expect("a name");
     unknown["mail"]["tags"] = json!({"notification": [of_nothing.id()]});
     assert_eq!(
@@ -224,7 +234,7 @@ async fn an_event_that_overtakes_our_own_record_ends_the_same() {
         let (office, mails) = (Office::default(), outbox.mail_event());
         let ended = mortal(mailed(&store, &office, mails.clone(), now()), steps).await;
         let is_sent = office.sent.lock().expect("a lock").contains_key(&name.id());
-        let event = delivered(&[bounced(&name, "Permanent")]);
+        let event = delivered(&[bounced(&name, GONE)]);
         if is_sent {
             let (back, buried) = heard(&store, event.clone(), later(2)).await.expect("heard");
             assert_eq!(buried, []);
@@ -258,9 +268,9 @@ async fn who_dies_while_it_listens_is_followed_by_one_who_hears_the_same() {
         Name::at("O-1", "delivery#1").expect("a name"),
     ];
     let all = [
-        bounced(&names[0], "Permanent"),
+        bounced(&names[0], GONE),
         complained(&names[1]),
-        bounced(&names[1], "Transient"),
+        bounced(&names[1], FULL),
     ];
     let expected = {
         let (_, store, _) = mailed_all().await;
@@ -345,7 +355,7 @@ async fn the_list_is_kept_whatever_is_lost() {
 async fn what_is_not_understood_is_put_aside_alone() {
     let (_, store, _) = mailed_all().await;
     let name = confirmation();
-    let event = delivered(&[json!({"eventType": "Bounce"}), bounced(&name, "Permanent")]);
+    let event = delivered(&[json!({"eventType": "Bounce"}), bounced(&name, GONE)]);
     let (back, buried) = heard(&store, event, later(2)).await.expect("heard");
     assert_eq!(back, 0);
     assert!(
