@@ -62,6 +62,8 @@ impl Process {
         for always in [
             // At its last level the runtime writes whole events, which hold tokens and what orders are about.
             "lambda_runtime::layers::api_response=info",
+            // So does the SDK with requests and answers: whole mails, with the links in them.
+            "aws_smithy_runtime=info",
             // Who asked for what is said at every level.
             "api::caller=info",
         ] {
