@@ -25,9 +25,16 @@ where
         Some("ValidationException" | "SerializationException") => {
             Fault::Malformed(describe(&error))
         }
+        // A fault of the service, whatever it calls it.
+        Some(_) if is_of_service(&error) => Fault::Transient(describe(&error)),
         Some(_) => Fault::Corrupt(describe(&error)),
         None => Fault::Transient(describe(&error)),
     }
+}
+
+fn is_of_service<E>(error: &SdkError<E>) -> bool {
+    let answer = error.raw_response();
+    answer.is_some_and(|answer| answer.status().is_server_error())
 }
 
 fn describe<E>(error: &SdkError<E>) -> String
@@ -52,8 +59,12 @@ pub fn cancelled(cancelled: &TransactionCanceledException) -> TransactError {
             Some("TransactionConflict") => Verdict::Conflict,
             Some("ThrottlingError" | "ProvisionedThroughputExceeded") => Verdict::Throttled,
             Some(code) => {
-                let message = reason.message().unwrap_or_default();
-                return TransactError::Fault(Fault::Malformed(format!("{code}: {message}")));
+                let why = format!("{code}: {}", reason.message().unwrap_or_default());
+                return TransactError::Fault(match code {
+                    "ValidationError" | "ItemCollectionSizeLimitExceeded" => Fault::Malformed(why),
+                    // Denied, and what nobody knows of yet: it is not what was asked for that is wrong.
+                    _ => Fault::Corrupt(why),
+                });
             }
         });
     }
