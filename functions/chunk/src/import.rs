@@ -11,7 +11,8 @@ use files::{Body, Files, Object, Opened, RejectsFile, rejects_key};
 use intake::{End, FileError, Reader, Row, Settings, Step};
 use jiff::Timestamp;
 use store::Engine;
-use store::imports::{ImportRecord, Lease, Read, Running, Taken};
+use store::imports::{ImportRecord, Lease, Read, Taken};
+use store::lists::imports::Source;
 use tokio::time::Instant;
 
 use crate::Ports;
@@ -224,7 +225,7 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
             created_at: self.invocation.now,
             read_at: None,
             completed_at: None,
-            running: Some(Running::Yes),
+            running: Some(Source::of(&object.key)),
         }
     }
 }

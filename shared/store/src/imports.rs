@@ -49,16 +49,9 @@ pub struct ImportRecord {
     /// When the last row was accounted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
-    /// There until the import is over.
+    /// There until the import is over: by it those that are not are found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub running: Option<Running>,
-}
-
-/// A mark by which imports that are not over are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Running {
-    Yes,
+    pub running: Option<Source>,
 }
 
 /// Rows of a file so far, and bytes of its text.

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use domain::{Backoff, Fault};
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use tokio::time::Instant;
 
@@ -21,6 +22,9 @@ const BACKOFF: Backoff = Backoff {
     first_ms: 10,
     longest_ms: 300,
 };
+
+/// Requests for many keys that are under way together.
+const REQUESTS_AT_ONCE: usize = 8;
 
 /// An engine, with patience. The only way in which the rest of the program talks to one.
 pub struct Store<E> {
@@ -53,17 +57,24 @@ impl<E: Engine> Store<E> {
 
     /// Any number of keys, no key twice.
     pub async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        let mut items = Vec::with_capacity(keys.len());
+        let mut requests = Vec::new();
         for keys in keys.chunks(KEYS_PER_REQUEST) {
-            let mut wait = self.wait();
-            items.extend(loop {
-                match self.engine.get_many(keys).await {
-                    Ok(found) => break found,
-                    Err(fault) => wait.after(fault).await?,
-                }
-            });
+            requests.push(self.get_some(keys));
         }
-        Ok(items)
+        let requests = stream::iter(requests).buffered(REQUESTS_AT_ONCE);
+        let found: Vec<Vec<Option<Item>>> = requests.try_collect().await?;
+        Ok(found.concat())
+    }
+
+    /// As many as one request may name.
+    async fn get_some(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        let mut wait = self.wait();
+        loop {
+            match self.engine.get_many(keys).await {
+                Ok(found) => return Ok(found),
+                Err(fault) => wait.after(fault).await?,
+            }
+        }
     }
 
     /// `Ok(Err(found))` where the condition did not hold.

@@ -5,8 +5,9 @@ use domain::progress::{ImportStatus, Stage};
 use fastrand::Rng;
 use jiff::Timestamp;
 use ordermill::commands::imports::newest;
-use store::imports::{Import, ImportRecord, Lease, Read, Running, Taken};
+use store::imports::{Import, ImportRecord, Lease, Read, Taken};
 use store::lists::imports::{ImportFilter, Source};
+use store::tallies::Underway;
 use store::{Engine, Store};
 
 use super::{none_lost, small_pages, sometime, turned};
@@ -32,7 +33,7 @@ pub fn record(id: &str, key: &str, created_at: Timestamp) -> ImportRecord {
         created_at,
         read_at: None,
         completed_at: None,
-        running: Some(Running::Yes),
+        running: Some(Source::of(key)),
     }
 }
 
@@ -126,6 +127,50 @@ async fn pages_of_imports_are_what_looking_at_all_finds() {
         listed += before.len();
     }
     assert!(listed > 2_000, "{listed}");
+}
+
+/// However many orders wait that came by themselves: their imports are counted, and not read.
+#[tokio::test]
+async fn what_is_underway_is_told_without_a_look_at_single_orders() {
+    let mut random = Rng::with_seed(3);
+    let (engine, store) = small_pages();
+    for _ in 0..200 {
+        add(&store, &mut random).await;
+    }
+    let mut running = all(&store).await;
+    for import in &running {
+        let ended = store.end_import_if_settled(&import.record.import_id, now());
+        ended.await.expect("an answer");
+    }
+    running.retain(|import| !import.is_over());
+    let (orders, files): (Vec<Import>, Vec<Import>) = running
+        .into_iter()
+        .partition(|import| Source::of(&import.record.key) == Source::Order);
+    let pending = files.iter().map(|import| import.progress.pending());
+    let rows: u64 = pending.map(|rows| rows.expect("a number")).sum();
+    assert!(files.len() > 20 && orders.len() > 20 && rows > 0);
+    let expected = Underway {
+        files: files.len() as u64,
+        orders: orders.len() as u64,
+        rows: Some(rows + orders.len() as u64),
+    };
+    let reads = async || {
+        let before: f64 = engine.read_units().values().sum();
+        let underway = store.underway().await.expect("an answer");
+        let reads = engine.read_units().values().sum::<f64>() - before;
+        (underway, reads)
+    };
+    let (underway, cost) = reads().await;
+    assert_eq!(underway, expected);
+    for order in 0..100 {
+        let key = format!("imports/api/more-{order}.csv");
+        let new = record(&format!("im_more{order}"), &key, now());
+        store.take_import(&new, now()).await.expect("taken");
+    }
+    let (underway, more) = reads().await;
+    assert_eq!(underway.orders, expected.orders + 100);
+    // A look at each takes two reads at the least.
+    assert!(more - cost < 20.0, "{cost} read units, then {more}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use futures::try_join;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::tallies::{Day, DayFigures};
+use store::tallies::{Day, DayFigures, Underway};
 use utoipa::{IntoParams, ToSchema};
 
 use super::kpis::Kpis;
@@ -24,9 +24,12 @@ use crate::{App, Shared};
 pub struct Realtime {
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
-    /// Rows of files that are on their way. Nothing, where an import does not add up.
+    /// Rows of files that are on their way, and orders that came by themselves. Nothing, where an import does not add up.
     pending_rows: Option<u64>,
+    /// Of files.
     running_imports: u64,
+    /// That came by themselves.
+    running_orders: u64,
     /// As the queue says, which does not know exactly itself.
     batches_waiting: u64,
     batches_in_flight: u64,
@@ -48,29 +51,28 @@ pub async fn realtime(State(app): Shared, At(now): At) -> Answer<Json<Data<Realt
     Ok(Data::new(Realtime::new(now, books, depths.iter())?))
 }
 
-/// Rows on their way, of each import that runs, and what this day came to.
-type Today = (Vec<Option<u64>>, BTreeMap<Currency, DayFigures>);
+/// What is on its way, and what this day came to.
+type Today = (Underway, BTreeMap<Currency, DayFigures>);
 
 impl App {
     async fn today(&self, now: Timestamp) -> Result<Today, Fault> {
         let today = self.day_of(now).await?;
-        try_join!(self.store.pending_rows(), self.store.day(today))
+        try_join!(self.store.underway(), self.store.day(today))
     }
 }
 
 impl Realtime {
     fn new<'a>(
         timestamp: Timestamp,
-        (pending, today): Today,
+        (underway, today): Today,
         mut depths: impl Iterator<Item = &'a Depth>,
     ) -> Result<Realtime, Fault> {
         let batches = depths.find(|depth| depth.name == "batches");
         let mut realtime = Realtime {
             timestamp,
-            pending_rows: pending
-                .iter()
-                .try_fold(0_u64, |sum, rows| sum.checked_add((*rows)?)),
-            running_imports: pending.len() as u64,
+            pending_rows: underway.rows,
+            running_imports: underway.files,
+            running_orders: underway.orders,
             batches_waiting: batches.map_or(0, |depth| depth.waiting),
             batches_in_flight: batches.map_or(0, |depth| depth.in_flight),
             completed_today: 0,

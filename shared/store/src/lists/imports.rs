@@ -3,6 +3,7 @@
 use domain::Fault;
 use domain::progress::{ImportStatus, SINGLE_ORDERS};
 use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::imports::Import;
@@ -18,7 +19,8 @@ const LOOKED_AT: usize = 300;
 const AT_ONCE: usize = 16;
 
 /// What an import is of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     #[default]
     File,

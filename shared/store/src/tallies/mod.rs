@@ -19,4 +19,5 @@ pub use books::{Books, Building, Scope};
 pub use kpis::{Day, DayFigures};
 pub use ranks::Rank;
 pub use rebuild::Rebuilt;
+pub use running::Underway;
 pub use stored::{Live, StoredCustomer, StoredProduct};

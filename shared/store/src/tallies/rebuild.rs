@@ -18,6 +18,7 @@ use super::enter::Turn;
 use super::numbers::string;
 use crate::engine::Engine;
 use crate::journal::{self, of_partition};
+use crate::lists::imports::Source;
 use crate::ops::{Condition, Item, Key, Write};
 use crate::retry::Store;
 use crate::schema::Table;
@@ -79,9 +80,11 @@ impl<E: Engine> Store<E> {
         self.swap(&builder.building).await?;
         if scope == Scope::Everything {
             // Nobody else comes to an import of which an entry was missing until now.
-            for import_id in self.running_imports().await? {
-                self.end_import_if_settled(&import_id, (builder.now)())
-                    .await?;
+            for source in [Source::File, Source::Order] {
+                for import_id in self.running_imports(source).await? {
+                    self.end_import_if_settled(&import_id, (builder.now)())
+                        .await?;
+                }
             }
         }
         Ok(builder.rebuilt)

@@ -7,20 +7,33 @@ use domain::journal::Entry;
 use domain::progress::{Progress, Stage};
 use domain::tally::Book;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::try_join;
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::books::Books;
 use super::enter::{Turn, Wrong};
 use super::numbers::count;
 use crate::engine::Engine;
-use crate::item::record;
+use crate::imports::Import;
+use crate::lists::imports::Source;
 use crate::ops::Query;
+use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::{RUNNING, Table};
 
 /// Imports that are read at the same time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
+
+/// What is not settled yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Underway {
+    /// Imports of files.
+    pub files: u64,
+    /// Orders that came by themselves.
+    pub orders: u64,
+    /// Rows of files, and these orders. Nobody knows, where an import does not add up.
+    pub rows: Option<u64>,
+}
 
 impl<E: Engine> Store<E> {
     /// What became of the orders of an import: its rows are not the journal's to know.
@@ -81,31 +94,36 @@ impl<E: Engine> Store<E> {
         }
     }
 
-    /// Of each import that is not over, how many of its rows are on their way. Nobody knows, where one does not add up.
-    pub async fn pending_rows(&self) -> Result<Vec<Option<u64>>, Fault> {
-        let running = self.running_imports().await?;
-        let imports: Vec<_> = stream::iter(running)
-            .map(async |id| self.import(&id).await)
+    /// What is on its way. Of files each is looked at: few run at a time. Orders that came by themselves are only counted,
+    /// for there may be as many as are sent in while nothing is worked off.
+    pub async fn underway(&self) -> Result<Underway, Fault> {
+        let (books, files, orders) = try_join!(
+            self.books(),
+            self.running_imports(Source::File),
+            self.running_imports(Source::Order)
+        )?;
+        let files: Vec<Option<Import>> = stream::iter(files)
+            .map(async |id| self.import_in(&books, &id).await)
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
         // The list may be a moment behind.
-        let running = imports.into_iter().flatten();
-        let running = running.filter(|import| !import.is_over());
-        Ok(running.map(|import| import.progress.pending()).collect())
+        let files = files.into_iter().flatten();
+        let files: Vec<Import> = files.filter(|import| !import.is_over()).collect();
+        let orders = orders.len() as u64;
+        let mut pending = files.iter().map(|import| import.progress.pending());
+        Ok(Underway {
+            files: files.len() as u64,
+            orders,
+            rows: pending.try_fold(orders, |sum: u64, rows| sum.checked_add(rows?)),
+        })
     }
 
     /// The imports that are not over, the oldest first.
-    pub async fn running_imports(&self) -> Result<Vec<String>, Fault> {
-        #[derive(Deserialize)]
-        struct Running {
-            import_id: String,
-        }
-        // The one partition of the index: few imports run at a time.
-        let running = Query::of(Table::Imports, Some(&RUNNING), "yes");
-        let items = self.query_all(running).await?.into_iter();
-        items
-            .map(|item| Ok(record::<Running>(item)?.import_id))
-            .collect()
+    pub async fn running_imports(&self, source: Source) -> Result<Vec<String>, Fault> {
+        let running = Query::of(Table::Imports, Some(&RUNNING), source.name());
+        let items = self.query_all(running).await?;
+        let ids = items.iter().map(|item| attribute(item, "import_id"));
+        ids.collect()
     }
 }

@@ -16,9 +16,12 @@ use crate::output;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Realtime {
-    /// Rows that are on their way. Nobody knows, where an import does not add up.
+    /// Rows of files that are on their way, and orders that came by themselves. Nobody knows, where an import does not add up.
     pending_rows: Option<u64>,
+    /// Of files.
     running_imports: u64,
+    /// That came by themselves.
+    running_orders: u64,
     /// As the queue says, which does not know exactly itself.
     batches_waiting: u64,
     batches_in_flight: u64,
@@ -35,16 +38,15 @@ impl Realtime {
         store: &Store<E>,
         today: &BTreeMap<Currency, DayFigures>,
     ) -> Result<Realtime> {
-        let pending = store.pending_rows().await?;
+        let underway = store.underway().await?;
         let sqs = stack.cloud.sqs();
         let batches = queues::count(&sqs, stack.output("BatchesQueueUrl")?);
         let (batches_waiting, batches_in_flight) =
             batches.await.context("asking the queue of batches")?;
         let mut realtime = Realtime {
-            pending_rows: pending
-                .iter()
-                .try_fold(0_u64, |sum, rows| Some(sum.saturating_add((*rows)?))),
-            running_imports: pending.len() as u64,
+            pending_rows: underway.rows,
+            running_imports: underway.files,
+            running_orders: underway.orders,
             batches_waiting,
             batches_in_flight,
             completed_today: 0,
@@ -75,10 +77,11 @@ impl fmt::Display for Realtime {
         let revenue = revenue.map(|(currency, amount)| format!(", {amount} {currency}"));
         write!(
             f,
-            " now     {pending} rows pending, {} imports not over\n         \
+            " now     {pending} rows pending, {} imports and {} single orders not over\n         \
              about {} batches waiting, about {} in flight\n \
              today   {} completed, {} failed{}",
             self.running_imports,
+            self.running_orders,
             self.batches_waiting,
             self.batches_in_flight,
             self.completed_today,
@@ -99,6 +102,7 @@ mod tests {
         let mut realtime = Realtime {
             pending_rows: Some(120),
             running_imports: 2,
+            running_orders: 3,
             batches_waiting: 3,
             batches_in_flight: 1,
             completed_today: 0,
@@ -118,7 +122,7 @@ mod tests {
         assert_eq!(
             said.lines().collect::<Vec<_>>(),
             [
-                " now     120 rows pending, 2 imports not over",
+                " now     120 rows pending, 2 imports and 3 single orders not over",
                 "         about 3 batches waiting, about 1 in flight",
                 " today   14 completed, 4 failed, 5 JPY, 5.00 USD",
             ]
