@@ -17,7 +17,7 @@ use store::ops::{Item, Value, number};
 use store::schema::Table;
 use store::tallies::{Board, Scope};
 use store::{Engine, Store, journal};
-use tally::{Entries, EntryName, Event};
+use tally::{Entries, Event, Named};
 
 use crate::support::memory::MemoryInbox;
 use crate::support::{
@@ -168,10 +168,10 @@ async fn a_rebuild_mends_whatever_was_wrong() {
 }
 
 #[derive(Default)]
-pub struct Sent(Mutex<Vec<EntryName>>);
+pub struct Sent(Mutex<Vec<Named>>);
 
 impl Entries for Sent {
-    async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
+    async fn send(&self, entries: Vec<Named>) -> Result<(), Fault> {
         self.0.lock().expect("a lock").extend(entries);
         Ok(())
     }
@@ -339,8 +339,15 @@ async fn records_that_the_stream_gave_up_are_found_again() {
         "approximateArrivalOfLastRecord": "2026-03-01T12:00:03Z"}}"#;
     let response = tally::handle(&ports, message(given_up), at()).await;
     assert!(response.expect("an answer").batch_item_failures.is_empty());
-    let names = std::mem::take(&mut *sent.0.lock().expect("a lock"));
-    let found: Vec<String> = names.iter().map(EntryName::to_string).collect();
+    let taken = || std::mem::take(&mut *sent.0.lock().expect("a lock"));
+    for part in taken() {
+        assert!(matches!(part, Named::Part(_)), "{part}");
+        let body = part.body().expect("json");
+        let answer = tally::handle(&ports, message(&body), at()).await;
+        assert!(answer.expect("an answer").batch_item_failures.is_empty());
+    }
+    let names = taken();
+    let found: Vec<String> = names.iter().map(Named::to_string).collect();
     assert_eq!(found, [lost.name(), duplicate.name()]);
     for name in names {
         let body = name.body().expect("json");

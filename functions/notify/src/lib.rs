@@ -16,7 +16,7 @@ use domain::Fault;
 use domain::notification::{Kind, Name, Standing};
 use domain::preferences::Channel;
 use edge::Invocation;
-use edge::entries::{self, EntryName, Event};
+use edge::entries::{self, EntryName, Event, Named};
 use edge::mail::{MailMessage, Mails};
 use edge::messages::{self, Queue};
 use notices::Notices;
@@ -75,7 +75,8 @@ async fn stream<E: Engine, Q: Queue, N: Subjects, M: Mails>(
             match journal::entry(image) {
                 Ok(entry) => matters.push(Matter::Entry(entry)),
                 Err((name, fault)) => {
-                    let subject = EntryName::parse(&name).map(Subject::Entry);
+                    let subject = EntryName::parse(&name).map(Named::Entry);
+                    let subject = subject.map(Subject::Named);
                     sent.extend(subject.inspect(|subject| put_off(subject, &fault)));
                 }
             }
@@ -134,7 +135,7 @@ async fn asked<E: Engine, Q, N: Subjects, M>(
     message: &SqsMessage,
 ) -> Result<Option<Matter>, Fault> {
     match Asked::read(message.body.as_deref().unwrap_or_default())? {
-        Asked::Subject(Subject::Entry(name)) => {
+        Asked::Subject(Subject::Named(Named::Entry(name))) => {
             let found = ports.store.entry(&name.partition, &name.entry_id).await?;
             let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
             let entry = found.ok_or_else(missing)?;
@@ -142,12 +143,18 @@ async fn asked<E: Engine, Q, N: Subjects, M>(
             Ok(Some(Matter::Entry(entry)))
         }
         Asked::Subject(Subject::Import(name)) => Ok(Some(Matter::Import(name.import_id))),
+        Asked::Subject(Subject::Named(Named::Part(part))) => {
+            let entries = entries::of_part(ports.store, &part).await?;
+            let subjects = entries.into_iter().map(Subject::Named).collect();
+            ports.subjects.send(subjects).await?;
+            Ok(None)
+        }
         // Which stream they were of is not asked: to tell what was told is harmless.
         Asked::GivenUp { first, last } => {
-            let entries = entries::given_up(ports.store, first, last).await?;
-            let mut subjects: Vec<Subject> = entries.into_iter().map(Subject::Entry).collect();
+            let parts = entries::given_up(first, last).into_iter();
+            let mut subjects: Vec<Subject> = parts.map(Subject::Named).collect();
             let wanted = |at| entries::may_have_arrived(at, first, last);
-            let imports = ports.store.imports_ended(wanted).await?;
+            let imports = ports.store.files_ended(wanted).await?;
             subjects.extend(imports.iter().map(|id| Subject::import(id)));
             ports.subjects.send(subjects).await?;
             Ok(None)

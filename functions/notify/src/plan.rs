@@ -6,7 +6,7 @@ use domain::journal::{Change, Entry, Kind, Outcome};
 use domain::notification::{Name, OrderTold, Told};
 use domain::preferences::Channel;
 use domain::{Fault, Status};
-use edge::entries::EntryName;
+use edge::entries::{EntryName, Named};
 use jiff::Timestamp;
 use notices::Notice;
 use store::Engine;
@@ -27,7 +27,10 @@ pub enum Matter {
 impl Matter {
     pub fn subject(&self) -> Option<Subject> {
         match self {
-            Matter::Entry(entry) => EntryName::parse(&entry.name()).map(Subject::Entry),
+            Matter::Entry(entry) => {
+                let name = EntryName::parse(&entry.name())?;
+                Some(Subject::Named(Named::Entry(name)))
+            }
             Matter::Import(import_id) => Some(Subject::import(import_id)),
         }
     }

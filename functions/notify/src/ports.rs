@@ -3,7 +3,7 @@
 use std::fmt;
 
 use domain::Fault;
-use edge::entries::{EntryName, Named};
+use edge::entries::{self, Named};
 use edge::outbox::{Outgoing, SqsOutbox};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// What there is to tell of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    Entry(EntryName),
+    /// One entry, or those of a part of the journal.
+    Named(Named),
     /// An import that is over.
     Import(ImportName),
 }
@@ -31,7 +32,7 @@ impl Subject {
 
     pub fn body(&self) -> Result<String, Fault> {
         match self {
-            Subject::Entry(name) => name.body(),
+            Subject::Named(named) => named.body(),
             Subject::Import(name) => {
                 serde_json::to_string(name).map_err(|error| Fault::Corrupt(error.to_string()))
             }
@@ -42,7 +43,7 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Subject::Entry(name) => name.fmt(f),
+            Subject::Named(named) => named.fmt(f),
             Subject::Import(name) => f.pad(&name.import_id),
         }
     }
@@ -67,9 +68,9 @@ impl Asked {
                 false => Ok(Asked::Subject(Subject::Import(name))),
             };
         }
-        Ok(match Named::read(body)? {
-            Named::Entry(name) => Asked::Subject(Subject::Entry(name)),
-            Named::GivenUp { first, last } => Asked::GivenUp { first, last },
+        Ok(match entries::Asked::read(body)? {
+            entries::Asked::Named(named) => Asked::Subject(Subject::Named(named)),
+            entries::Asked::GivenUp { first, last } => Asked::GivenUp { first, last },
         })
     }
 }
@@ -84,7 +85,7 @@ impl Subjects for SqsOutbox {
         let messages = subjects.iter().map(|subject| {
             Ok(Outgoing {
                 group: match subject {
-                    Subject::Entry(name) => name.partition.clone(),
+                    Subject::Named(named) => named.partition().to_owned(),
                     Subject::Import(name) => name.import_id.clone(),
                 },
                 body: subject.body()?,
@@ -96,12 +97,15 @@ impl Subjects for SqsOutbox {
 
 #[cfg(test)]
 mod tests {
+    use edge::entries::EntryName;
+
     use super::*;
 
     #[test]
     fn a_message_says_what_there_is_to_tell_of() {
         let entry = EntryName::parse("2026-03-01#05/im_x-000001-finalize-3").expect("a name");
-        for subject in [Subject::Entry(entry), Subject::import("im_1")] {
+        let entry = Subject::Named(Named::Entry(entry));
+        for subject in [entry, Subject::import("im_1")] {
             let body = subject.body().expect("json");
             assert_eq!(Asked::read(&body), Ok(Asked::Subject(subject)));
         }

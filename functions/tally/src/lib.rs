@@ -13,7 +13,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use domain::Fault;
 use domain::journal::Entry;
 use edge::Invocation;
-use edge::entries::{self, Named};
+use edge::entries;
 use edge::figures::Rebuild;
 use edge::messages::{self, Queue};
 use jiff::SignedDuration;
@@ -23,7 +23,7 @@ use store::{Engine, Store, journal};
 use tokio::time::Instant;
 
 pub use edge::entries::Event;
-pub use ports::{Asked, Entries, EntryName};
+pub use ports::{Asked, Entries, EntryName, Named};
 
 /// The last seconds of an invocation: what could not be entered by then is handed to the queue.
 const TO_HAND_OVER: Duration = Duration::from_secs(15);
@@ -58,7 +58,7 @@ async fn stream<E: Engine, Q: Queue, N: Entries>(
     invocation: Invocation,
 ) -> Result<Vec<BatchItemFailure>, Fault> {
     let mut entries: Vec<Entry> = Vec::new();
-    let mut sent: Vec<EntryName> = Vec::new();
+    let mut sent: Vec<Named> = Vec::new();
     // Entries are never changed, and leave the journal only by hand.
     for record in records
         .iter()
@@ -86,14 +86,14 @@ async fn stream<E: Engine, Q: Queue, N: Entries>(
     Ok(Vec::new())
 }
 
-fn put_off(name: &str, fault: &Fault) -> Option<EntryName> {
+fn put_off(name: &str, fault: &Fault) -> Option<Named> {
     tracing::warn!(
         entry.name = name,
         fault = fault.name(),
         reason = fault.message(),
         "an entry could not be entered at once"
     );
-    EntryName::parse(name)
+    EntryName::parse(name).map(Named::Entry)
 }
 
 async fn queue<E: Engine, Q: Queue, N: Entries>(
@@ -129,7 +129,7 @@ async fn asked<E: Engine, Q: Queue, N: Entries>(
     invocation: Invocation,
 ) -> Result<Option<Entry>, Fault> {
     match Asked::read(message.body.as_deref().unwrap_or_default())? {
-        Asked::Entered(Named::Entry(name)) => {
+        Asked::Entered(entries::Asked::Named(Named::Entry(name))) => {
             let found = ports.store.entry(&name.partition, &name.entry_id).await?;
             let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
             let entry = found.ok_or_else(missing)?;
@@ -139,9 +139,13 @@ async fn asked<E: Engine, Q: Queue, N: Entries>(
             rebuilt(ports, rebuild, invocation).await?;
             Ok(None)
         }
-        Asked::Entered(Named::GivenUp { first, last }) => {
-            let names = entries::given_up(ports.store, first, last).await?;
-            ports.entries.send(names).await?;
+        Asked::Entered(entries::Asked::Named(Named::Part(part))) => {
+            let entries = entries::of_part(ports.store, &part).await?;
+            ports.entries.send(entries).await?;
+            Ok(None)
+        }
+        Asked::Entered(entries::Asked::GivenUp { first, last }) => {
+            ports.entries.send(entries::given_up(first, last)).await?;
             Ok(None)
         }
     }

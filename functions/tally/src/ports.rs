@@ -1,14 +1,14 @@
 //! What the messages of the queue of entries ask for.
 
 use domain::Fault;
-use edge::entries::Named;
-pub use edge::entries::{Entries, EntryName};
+use edge::entries;
+pub use edge::entries::{Entries, EntryName, Named};
 use edge::figures::Rebuild;
 
 /// What a message of the queue asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    Entered(Named),
+    Entered(entries::Asked),
     /// Figures are to be added up anew.
     Rebuild(Rebuild),
 }
@@ -17,7 +17,7 @@ impl Asked {
     pub fn read(body: &str) -> Result<Asked, Fault> {
         match Rebuild::read(body) {
             Some(rebuild) => Ok(Asked::Rebuild(rebuild)),
-            None => Named::read(body).map(Asked::Entered),
+            None => entries::Asked::read(body).map(Asked::Entered),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use aws_lambda_events::{dynamodb, sqs};
 use domain::Fault;
+use domain::journal::{of_duplicates, partitions};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -44,10 +45,26 @@ pub struct EntryName {
     pub entry_id: String,
 }
 
+/// The entries of one partition that may have been in the stream from then to then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub partition: String,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
 /// What a message names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     Entry(EntryName),
+    Part(Part),
+}
+
+/// What a message asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    Named(Named),
     /// Records of the stream that the service gave up, for the function never answered for them: those that arrived from
     /// then to then.
     GivenUp {
@@ -70,20 +87,49 @@ struct Arrived {
     approximate_arrival_of_last_record: Timestamp,
 }
 
-impl Named {
-    pub fn read(body: &str) -> Result<Named, Fault> {
+impl Asked {
+    pub fn read(body: &str) -> Result<Asked, Fault> {
         if let Ok(Undelivered { records }) = serde_json::from_str(body) {
-            return Ok(Named::GivenUp {
+            return Ok(Asked::GivenUp {
                 first: records.approximate_arrival_of_first_record,
                 last: records.approximate_arrival_of_last_record,
             });
+        }
+        if let Ok(part) = serde_json::from_str(body) {
+            return Ok(Asked::Named(Named::Part(part)));
         }
         let name: EntryName = serde_json::from_str(body).map_err(|error| {
             Fault::unreadable("not the name of an entry", error.line(), error.column())
         })?;
         match name.partition.is_empty() || name.entry_id.is_empty() {
             true => Err(Fault::Malformed("an entry without a name".to_owned())),
-            false => Ok(Named::Entry(name)),
+            false => Ok(Asked::Named(Named::Entry(name))),
+        }
+    }
+}
+
+impl Named {
+    pub fn body(&self) -> Result<String, Fault> {
+        let body = match self {
+            Named::Entry(name) => serde_json::to_string(name),
+            Named::Part(part) => serde_json::to_string(part),
+        };
+        body.map_err(|error| Fault::Corrupt(error.to_string()))
+    }
+
+    pub fn partition(&self) -> &str {
+        match self {
+            Named::Entry(name) => &name.partition,
+            Named::Part(part) => &part.partition,
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Named::Entry(name) => name.fmt(f),
+            Named::Part(part) => f.pad(&part.partition),
         }
     }
 }
@@ -93,32 +139,43 @@ pub fn may_have_arrived(at: Timestamp, first: Timestamp, last: Timestamp) -> boo
     at >= first - MARGIN && at <= last + MARGIN
 }
 
-/// The entries of records that the stream gave up: each of them has to be sent by its name.
-pub async fn given_up<E: Engine>(
-    store: &Store<E>,
-    first: Timestamp,
-    last: Timestamp,
-) -> Result<Vec<EntryName>, Fault> {
-    let wanted = |at| may_have_arrived(at, first, last);
+/// Where the entries of records lie that the stream gave up. Each part is sent, and looked at, by itself: a day may have
+/// more entries than one run can read.
+pub fn given_up(first: Timestamp, last: Timestamp) -> Vec<Named> {
     let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
     let days = day(first).saturating_sub(1.day()).series(1.day());
     let end = day(last).saturating_add(1.day());
     let days = days.take_while(|day| *day <= end);
-    let names = store.entries_when(days, wanted).await?;
-    tracing::warn!(
-        entries = names.len(),
-        "entries that the stream gave up are taken by name"
-    );
-    let name = |(partition, entry_id)| EntryName {
+    let part = |partition| Part {
         partition,
+        first,
+        last,
+    };
+    let all = days.flat_map(partitions).chain(of_duplicates());
+    all.map(|partition| Named::Part(part(partition))).collect()
+}
+
+/// The entries of a part: each of them has to be sent by its name.
+pub async fn of_part<E: Engine>(store: &Store<E>, part: &Part) -> Result<Vec<Named>, Fault> {
+    let wanted = |at| may_have_arrived(at, part.first, part.last);
+    let ids = store.entries_when(&part.partition, wanted).await?;
+    if !ids.is_empty() {
+        tracing::warn!(
+            partition = part.partition,
+            entries = ids.len(),
+            "entries that the stream gave up are taken by name"
+        );
+    }
+    let name = |entry_id| EntryName {
+        partition: part.partition.clone(),
         entry_id,
     };
-    Ok(names.into_iter().map(name).collect())
+    Ok(ids.into_iter().map(name).map(Named::Entry).collect())
 }
 
 pub trait Entries {
     /// Returns when all of them are in the queue.
-    fn send(&self, entries: Vec<EntryName>) -> impl Future<Output = Result<(), Fault>>;
+    fn send(&self, entries: Vec<Named>) -> impl Future<Output = Result<(), Fault>>;
 }
 
 impl EntryName {
@@ -131,10 +188,6 @@ impl EntryName {
             entry_id: of(entry_id)?,
         })
     }
-
-    pub fn body(&self) -> Result<String, Fault> {
-        serde_json::to_string(self).map_err(|error| Fault::Corrupt(error.to_string()))
-    }
 }
 
 impl fmt::Display for EntryName {
@@ -144,10 +197,10 @@ impl fmt::Display for EntryName {
 }
 
 impl Entries for SqsOutbox {
-    async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
+    async fn send(&self, entries: Vec<Named>) -> Result<(), Fault> {
         let messages = entries.iter().map(|entry| {
             Ok(Outgoing {
-                group: entry.partition.clone(),
+                group: entry.partition().to_owned(),
                 body: entry.body()?,
             })
         });
@@ -164,8 +217,15 @@ mod tests {
         let name = EntryName::parse("2026-03-01#05/im_x-000001-finalize-3").expect("a name");
         assert_eq!(name.partition, "2026-03-01#05");
         assert_eq!(name.to_string(), "2026-03-01#05/im_x-000001-finalize-3");
-        let body = name.body().expect("json");
-        assert_eq!(Named::read(&body), Ok(Named::Entry(name)));
+        let part = Part {
+            partition: name.partition.clone(),
+            first: Timestamp::MIN,
+            last: Timestamp::MAX,
+        };
+        for named in [Named::Entry(name), Named::Part(part)] {
+            let body = named.body().expect("json");
+            assert_eq!(Asked::read(&body), Ok(Asked::Named(named)));
+        }
         for wrong in ["", "/", "a/", "/b", "ab"] {
             assert_eq!(EntryName::parse(wrong), None, "{wrong}");
         }
@@ -176,7 +236,7 @@ mod tests {
         let empty = r#"{"partition": "", "entry_id": "x"}"#;
         for body in ["", "hello", "{}", empty] {
             assert!(
-                matches!(Named::read(body), Err(Fault::Malformed(_))),
+                matches!(Asked::read(body), Err(Fault::Malformed(_))),
                 "{body}"
             );
         }
@@ -196,6 +256,16 @@ mod tests {
         }"#;
         let at = |text: &str| text.parse().expect("an instant");
         let (first, last) = (at("2026-03-01T00:13:19Z"), at("2026-03-01T00:14:19Z"));
-        assert_eq!(Named::read(body), Ok(Named::GivenUp { first, last }));
+        assert_eq!(Asked::read(body), Ok(Asked::GivenUp { first, last }));
+        let parts = given_up(first, last);
+        let days: std::collections::BTreeSet<&str> = parts
+            .iter()
+            .filter_map(|part| Some(part.partition().split_once('#')?.0))
+            .collect();
+        let days: Vec<&str> = days.into_iter().collect();
+        assert_eq!(
+            days,
+            ["2026-02-28", "2026-03-01", "2026-03-02", "duplicates"]
+        );
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Engine;
 use crate::item::{item, record};
 use crate::lists::imports::Source;
-use crate::ops::{Change, Condition, Item, Key, Value, Write, number, text};
+use crate::ops::{Change, Condition, Item, Key, Query, Value, Write, number, text};
+use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::{BY_CREATED, Table};
 use crate::tallies::Books;
@@ -319,19 +320,29 @@ impl<E: Engine> Store<E> {
         Ok(Some(Import { record, progress }))
     }
 
-    /// The imports whose end the caller wants.
-    pub async fn imports_ended(
+    /// The files whose end the caller wants: of orders that came by themselves, nobody is told.
+    pub async fn files_ended(
         &self,
         wanted: impl Fn(Timestamp) -> bool,
     ) -> Result<Vec<String>, Fault> {
+        let mut files = Query::of(Table::Imports, Some(&BY_CREATED), Source::File.name());
         let mut found = Vec::new();
-        self.each_import(|import| {
-            if import.ended_at().is_some_and(&wanted) {
-                found.push(import.import_id);
+        loop {
+            let page = self.query(&files).await?;
+            let ids = page.items.iter().map(|item| attribute(item, "import_id"));
+            let ids: Vec<String> = ids.collect::<Result<_, Fault>>()?;
+            let keys: Vec<Key> = ids.iter().map(|id| key(id)).collect();
+            for item in self.get_many(&keys).await?.into_iter().flatten() {
+                let import: ImportRecord = record(item)?;
+                if import.ended_at().is_some_and(&wanted) {
+                    found.push(import.import_id);
+                }
             }
-        })
-        .await?;
-        Ok(found)
+            match page.next {
+                Some(next) => files.start = Some(next),
+                None => return Ok(found),
+            }
+        }
     }
 
     pub async fn each_import(&self, mut each: impl FnMut(ImportRecord)) -> Result<(), Fault> {

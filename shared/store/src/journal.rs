@@ -1,7 +1,7 @@
 //! The journal's entries as they are kept: the changes as one compact text, for an entry is billed by the kilobyte.
 
 use domain::Fault;
-use domain::journal::{Change, Entry, Kind, id_of_refund, of_duplicates, partition_on, partitions};
+use domain::journal::{Change, Entry, Kind, id_of_refund, partition_on};
 use domain::refund::RefundStatus;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -79,24 +79,28 @@ fn days(at: Option<Timestamp>, zone: &TimeZone) -> impl Iterator<Item = Date> {
 }
 
 impl<E: Engine> Store<E> {
-    /// The keys of the entries of these days, partition and id, whose instant the caller wants; and of those that cannot
-    /// be read. Entries of duplicate rows are of no day: all of them are looked at.
+    /// The ids of the entries of a partition whose instant the caller wants; and of those that cannot be read.
     pub async fn entries_when(
         &self,
-        days: impl Iterator<Item = Date>,
+        partition: &str,
         wanted: impl Fn(Timestamp) -> bool,
-    ) -> Result<Vec<(String, String)>, Fault> {
+    ) -> Result<Vec<String>, Fault> {
         let mut found = Vec::new();
-        for partition in days.flat_map(partitions).chain(of_duplicates()) {
-            for item in self.query_all(of_partition(partition.clone())).await? {
+        let mut query = of_partition(partition.to_owned());
+        loop {
+            let page = self.query(&query).await?;
+            for item in page.items {
                 let id = text_of(&item, "entry_id");
                 if entry(item).is_ok_and(|entry| !wanted(entry.at)) {
                     continue;
                 }
-                found.push((partition.clone(), id));
+                found.push(id);
+            }
+            match page.next {
+                Some(next) => query.start = Some(next),
+                None => return Ok(found),
             }
         }
-        Ok(found)
     }
 
     /// The entries that tell of an order, of its refunds, and of what was done with it, the first one first. Each is looked

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use store::memory::MemoryEngine;
 use store::ops::Item;
 use store::schema::Table;
-use tally::{Entries, EntryName, Event};
+use tally::{Entries, Event, Named};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -263,14 +263,14 @@ async fn tally(world: Rc<World>, event: Event, at: Invocation) -> Result<SqsBatc
 struct Handed<'a>(&'a World);
 
 impl Entries for Handed<'_> {
-    async fn send(&self, entries: Vec<EntryName>) -> Result<(), Fault> {
+    async fn send(&self, entries: Vec<Named>) -> Result<(), Fault> {
         self.0
             .chance
             .count("entry handed to the queue", entries.len() as u64);
         if self.0.sabotage == Some(Sabotage::DropsEntries) {
             return Ok(());
         }
-        let bodies = entries.iter().map(EntryName::body);
+        let bodies = entries.iter().map(Named::body);
         let bodies = bodies.collect::<Result<Vec<_>, Fault>>()?;
         let queue: &SimQueue = &self.0.entries;
         queue.send_all(bodies).await

@@ -2,7 +2,7 @@
 
 use domain::Fault;
 use domain::journal::Entry;
-use edge::entries::{self, EntryName};
+use edge::entries::{self, Asked, EntryName};
 use serde_json::{Value, json};
 use store::failures::FailureRecord;
 use store::{Engine, Store};
@@ -20,9 +20,9 @@ pub struct Named {
 
 /// Nothing, where the message is of no such queue, or names no entry.
 pub async fn of<E: Engine>(store: &Store<E>, failure: &FailureRecord) -> Option<Named> {
-    let named = entries::Named::read(&failure.payload).ok();
+    let asked = Asked::read(&failure.payload).ok();
     let is_of_entries = QUEUES.contains(&failure.listed.queue.as_str());
-    let Some(entries::Named::Entry(name)) = named.filter(|_| is_of_entries) else {
+    let Some(Asked::Named(entries::Named::Entry(name))) = asked.filter(|_| is_of_entries) else {
         return None;
     };
     let found = match store.entry(&name.partition, &name.entry_id).await {
