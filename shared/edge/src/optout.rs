@@ -32,6 +32,19 @@ pub struct Subject {
     pub kind: Kind,
 }
 
+/// What a link looks like behind the address.
+const PATH: &str = "/unsubscribe/";
+
+/// A text of others, without the tokens of the links in it: whoever sees one could use it.
+pub fn without_tokens(text: &str) -> String {
+    let in_token = |sign: char| sign.is_ascii_alphanumeric() || "-_".contains(sign);
+    let pieces = text.split(PATH).enumerate().map(|(at, piece)| match at {
+        0 => piece.to_owned(),
+        _ => format!("{PATH}…{}", piece.trim_start_matches(in_token)),
+    });
+    pieces.collect()
+}
+
 /// Where the key of links is kept.
 pub fn secret(client: aws_sdk_secretsmanager::Client, name: String) -> Secret {
     Secret::new(client, name, "the key of the links in mails")
@@ -130,7 +143,7 @@ impl Links {
     pub async fn link(&self, subject: &Subject) -> Result<String, Fault> {
         let known = self.known.get_or_try_init(|| self.read()).await?;
         let token = known.key.token(subject);
-        Ok(format!("{}/unsubscribe/{token}", known.address))
+        Ok(format!("{}{PATH}{token}", known.address))
     }
 
     async fn read(&self) -> Result<Known, Fault> {
@@ -200,6 +213,14 @@ mod tests {
             let token = [&digest[..SIGNATURE_BYTES], named.as_bytes()].concat();
             assert_eq!(key.read(&URL_SAFE_NO_PAD.encode(token)), None, "{named:?}");
         }
+    }
+
+    #[test]
+    fn a_text_is_shown_without_tokens() {
+        let headers = r#"{"value":"<https://a.example/unsubscribe/6gEF-_x>, <https://a.example/unsubscribe/abc>"} /unsubscribe/"#;
+        let shown = r#"{"value":"<https://a.example/unsubscribe/…>, <https://a.example/unsubscribe/…>"} /unsubscribe/…"#;
+        assert_eq!(without_tokens(headers), shown);
+        assert_eq!(without_tokens("nothing of it"), "nothing of it");
     }
 
     /// Links stand in mails for ever, so what they are made of must not change.

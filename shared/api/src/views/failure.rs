@@ -1,5 +1,6 @@
 //! A message that was put aside.
 
+use edge::optout::without_tokens;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::failures::{FailureRecord, Listed, State};
@@ -52,7 +53,7 @@ pub struct FailureWithMessage {
     pub failure: Failure,
     /// Who decided about it last.
     pub decided_by: Option<String>,
-    /// As it was in the queue.
+    /// As it was in the queue, but for the tokens of links in mails, with which anybody could change what their owner gets.
     pub payload: String,
 }
 
@@ -61,7 +62,7 @@ impl From<&FailureRecord> for FailureWithMessage {
         FailureWithMessage {
             failure: Failure::from(&record.listed),
             decided_by: record.decided_by.clone(),
-            payload: record.payload.clone(),
+            payload: without_tokens(&record.payload),
         }
     }
 }
