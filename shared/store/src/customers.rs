@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use crate::engine::Engine;
 use crate::item::{record, value};
-use crate::ops::{Change, Condition, Item, Key, Write, text};
+use crate::ops::{Change, Condition, Item, Key, Query, Write, text};
 use crate::retry::Store;
-use crate::schema::Table;
+use crate::schema::{BY_CUSTOMER, Table};
 
 /// What a customer said, if so.
 #[derive(Default, Deserialize)]
@@ -71,13 +71,27 @@ impl<E: Engine> Store<E> {
             .collect()
     }
 
-    /// The same; nothing where there is no such customer.
+    /// The same; nothing where there is no such customer. Of some, files never said more than that they ordered.
     pub async fn known_addressee(&self, customer_id: &str) -> Result<Option<Addressee>, Fault> {
         if check_key("customer_id", customer_id).is_err() {
             return Ok(None);
         }
-        let found = self.get(&Key::new(Table::Customers, customer_id)).await?;
-        found.map(Addressee::of).transpose()
+        match self.get(&Key::new(Table::Customers, customer_id)).await? {
+            Some(found) => Addressee::of(found).map(Some),
+            None => Ok(self
+                .has_ordered(customer_id)
+                .await?
+                .then(Addressee::default)),
+        }
+    }
+
+    async fn has_ordered(&self, customer_id: &str) -> Result<bool, Fault> {
+        let orders = Query::of(Table::Orders, Some(&BY_CUSTOMER), customer_id);
+        let first = Query {
+            limit: Some(1),
+            ..orders
+        };
+        Ok(!self.query(&first).await?.items.is_empty())
     }
 
     /// How a customer wants to be told; nothing where there is no such customer.
@@ -97,12 +111,20 @@ impl<E: Engine> Store<E> {
         if check_key("customer_id", customer_id).is_err() {
             return Ok(false);
         }
-        let update = Write::Update {
+        let changes = said(preferences, requested_by, now)?;
+        let update = |condition| Write::Update {
             key: Key::new(Table::Customers, customer_id),
-            changes: said(preferences, requested_by, now)?,
-            condition: Condition::Is("customer_id", text(customer_id)),
+            changes: changes.clone(),
+            condition,
         };
-        Ok(self.write(&update).await?.is_ok())
+        let is_known = Condition::Is("customer_id", text(customer_id));
+        if self.write(&update(is_known)).await?.is_ok() {
+            return Ok(true);
+        }
+        if !self.has_ordered(customer_id).await? {
+            return Ok(false);
+        }
+        Ok(self.write(&update(Condition::Always)).await?.is_ok())
     }
 
     /// Changes what a customer wants, whatever it is by now, and returns what holds then; nothing where there is no such

@@ -190,6 +190,25 @@ async fn products_are_listed_each_once() {
     assert_eq!(forged.problem(), (422, "invalid_cursor"));
 }
 
+/// Files may say no more of somebody than that he ordered. What he wants holds when one says his address.
+#[tokio::test]
+async fn who_has_ordered_is_a_customer() {
+    let bench = Bench::new();
+    let path = "/customers/C-1/preferences";
+    let by_log = || call("PUT", path).json(json!({"channel": "log"}));
+    assert_eq!(bench.ask(by_log()).await.problem(), (404, "not_found"));
+    sold(&bench.store, "O-1", &[("A", 1)]).await;
+    assert_eq!(bench.get(path).await.data()["channel"], "email");
+    assert_eq!(bench.ask(by_log()).await.data()["channel"], "log");
+    let contact = Contact {
+        customer_id: "C-1".to_owned(),
+        email: Some("ada@example.com".to_owned()),
+        ..Contact::default()
+    };
+    bench.store.save_contacts(&[contact]).await.expect("saved");
+    assert_eq!(bench.get(path).await.data()["channel"], "log");
+}
+
 #[tokio::test]
 async fn customers_say_what_they_want_to_be_told() {
     let bench = Bench::new();
