@@ -57,6 +57,5 @@ pub async fn story(State(app): Shared, Name(order_id): Name) -> Answer<Json<Data
     let zone = app.store.zone_of_figures(&app.zone).await?;
     let story = app.store.timeline(&order_id, &zone).await?;
     let story = story.ok_or_else(|| Problem::not_found("order"))?;
-    let told = app.store.notifications_of(&order_id).await?;
-    Ok(Data::new(OrderStory::new(story, &told)))
+    Ok(Data::new(OrderStory::from(story)))
 }

@@ -1,8 +1,9 @@
-//! The story of an order, from the row that it came from to the last of its refunds.
+//! The story of an order, from the row that it came from to the last of its refunds, and what its customer was told.
 
 use std::collections::BTreeMap;
 
 use domain::journal::{Deed, Entry, Kind, Outcome};
+use domain::notification::Standing;
 use domain::refund::{PaymentStatus, RefundStatus};
 use domain::{Fault, Reason, Status};
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use crate::engine::Engine;
 use crate::imports::ImportRecord;
+use crate::notifications::NotificationRecord;
 use crate::orders::{GivenBack, OrderRecord};
 use crate::refunds::RefundRecord;
 use crate::retry::Store;
@@ -20,6 +22,7 @@ pub struct Timeline {
     pub order: OrderRecord,
     pub payment_status: Option<PaymentStatus>,
     pub refunds: Vec<RefundRecord>,
+    pub notifications: Vec<NotificationRecord>,
     /// The first one first.
     pub events: Vec<Event>,
 }
@@ -56,6 +59,10 @@ pub enum What {
     Shipped,
     Delivered,
     Cancelled,
+    Notified,
+    NotificationWaits,
+    NotificationFailed,
+    NotificationSuppressed,
 }
 
 impl What {
@@ -76,6 +83,10 @@ impl What {
             What::Shipped => "shipped",
             What::Delivered => "delivered",
             What::Cancelled => "cancelled",
+            What::Notified => "notified",
+            What::NotificationWaits => "notification waits",
+            What::NotificationFailed => "notification failed",
+            What::NotificationSuppressed => "notification suppressed",
         }
     }
 }
@@ -101,11 +112,15 @@ impl<E: Engine> Store<E> {
         let import = self.import(&order.import_id).await?;
         let import = import.map(|import| import.record);
         let entries = self.entries_of(&order, &refunds, zone).await?;
-        let events = events(import.as_ref(), &order, &refunds, &entries);
+        let notifications = self.notifications_of(order_id).await?;
+        let mut events = events(import.as_ref(), &order, &refunds, &entries);
+        events.extend(notifications.iter().map(telling));
+        events.sort_by_key(|event| event.at);
         Ok(Some(Timeline {
             payment_status: order.payment_status(),
             order,
             refunds,
+            notifications,
             events,
         }))
     }
@@ -132,7 +147,6 @@ fn events(
         events.push(event(at, what, details, said.map(|(entry, _)| entry)));
     }
     events.extend(refunds.iter().flat_map(|refund| refunding(refund, entries)));
-    events.sort_by_key(|event| event.at);
     events
 }
 
@@ -190,6 +204,25 @@ fn settling(import: Option<&ImportRecord>, order: &OrderRecord, entries: &[Entry
         events.push(event(at, What::GivenBack, details, None));
     }
     events
+}
+
+/// How far it is by now.
+fn telling(record: &NotificationRecord) -> Event {
+    let what = match record.status {
+        Standing::Sent => What::Notified,
+        Standing::Pending => What::NotificationWaits,
+        Standing::Failed => What::NotificationFailed,
+        Standing::Suppressed => What::NotificationSuppressed,
+    };
+    let name = record.name();
+    let mut details = Details::from([
+        ("notification", name.id()),
+        ("type", name.kind.to_string()),
+        ("channel", record.channel.to_string()),
+    ]);
+    details.extend(record.failure.clone().map(|why| ("reason", why)));
+    let at = record.sent_at.or(record.tried_at);
+    event(at.unwrap_or(record.created_at), what, details, None)
 }
 
 fn refunding(refund: &RefundRecord, entries: &[Entry]) -> Vec<Event> {

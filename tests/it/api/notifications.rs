@@ -69,6 +69,22 @@ async fn what_was_told_is_shown_as_it_is() {
         (found.len(), &found),
         (5, &wanted.iter().map(String::as_str).collect())
     );
+    let story = bench.get("/orders/O-1").await;
+    let events = story.data()["timeline"].as_array().expect("events").iter();
+    let told = events.filter_map(|event| {
+        let id = event["details"]["notification"].as_str()?;
+        let status = all[id].status;
+        let what = match status {
+            Standing::Sent => "notified",
+            _ => "notification_failed",
+        };
+        assert_eq!(
+            (&event["what"], &event["at"]),
+            (&json!(what), &json!(all[id].sent_at.or(all[id].tried_at)))
+        );
+        Some(id)
+    });
+    assert_eq!(told.count(), 5);
     let unknown = bench.get("/notifications/order/O-99").await;
     assert_eq!(unknown.problem(), (404, "not_found"));
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use store::notifications::NotificationRecord;
 use store::orders::OrderRecord;
 use store::timeline::{Event, Timeline};
 use utoipa::ToSchema;
@@ -160,13 +159,14 @@ impl From<Event> for TimelineEvent {
     }
 }
 
-impl OrderStory {
-    pub fn new(story: Timeline, told: &[NotificationRecord]) -> OrderStory {
+impl From<Timeline> for OrderStory {
+    fn from(story: Timeline) -> OrderStory {
+        let notifications = story.notifications.iter();
         OrderStory {
             order: Order::from(&story.order),
             timeline: story.events.into_iter().map(TimelineEvent::from).collect(),
             refunds: story.refunds.iter().map(Refund::now).collect(),
-            notifications: told.iter().map(Notification::from).collect(),
+            notifications: notifications.map(Notification::from).collect(),
         }
     }
 }
