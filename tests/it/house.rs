@@ -1,9 +1,12 @@
 //! Rules of the house that a reader would otherwise have to remember.
 
+mod roles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+use edge::queues;
 use serde_json::Value;
 
 use crate::support::{file, read};
@@ -163,22 +166,19 @@ fn the_template_sets_what_a_function_reads() {
         if source.contains("link_key()") {
             asked.insert("OPT_OUT_SECRET".to_owned());
         }
-        if source.contains("process.queues()") {
-            asked.extend(
-                edge::queues::NAMES
-                    .into_iter()
-                    .flat_map(edge::queues::variables),
-            );
+        let gauges = source.contains("process.gauge()");
+        if gauges || source.contains("process.queues()") {
+            asked.extend(queues::NAMES.into_iter().flat_map(queues::variables));
+        }
+        if gauges {
+            asked.extend(queues::NAMES.map(queues::dead_variable));
         }
         if source.contains("business_time_zone") {
             asked.insert("BUSINESS_TIME_ZONE".to_owned());
         }
         asked.insert("RUST_LOG".to_owned());
-        assert_eq!(
-            variables(&template, name),
-            asked,
-            "the environment of {name}"
-        );
+        let set: BTreeSet<String> = variables(&template, name).into_keys().collect();
+        assert_eq!(set, asked, "the environment of {name}");
     }
 }
 
@@ -186,8 +186,8 @@ fn quoted(source: &str) -> impl Iterator<Item = String> + '_ {
     source.split('"').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// The names under `Variables:` of a function, read by indentation: the template is ours.
-fn variables(template: &str, function: &str) -> BTreeSet<String> {
+/// What stands under `Variables:` of a function, read by indentation: the template is ours.
+fn variables(template: &str, function: &str) -> BTreeMap<String, String> {
     let after = template
         .split(&format!("CodeUri: target/lambda/{function}/"))
         .nth(1)
@@ -198,8 +198,22 @@ fn variables(template: &str, function: &str) -> BTreeSet<String> {
     lines
         .take_while(|line| indent(line) > header)
         .filter_map(|line| line.trim().split_once(": "))
-        .map(|(name, _)| name.to_owned())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// A resource of the template, up to the next one.
+fn resource<'a>(template: &'a str, name: &str) -> &'a str {
+    let after = template.split(&format!("\n  {name}:\n")).nth(1);
+    let after = after.unwrap_or_else(|| panic!("the resource {name}"));
+    let next = after.find("\n  #").into_iter();
+    let end = next
+        .chain(after.match_indices("\n  ").map(|(at, _)| at).find(|at| {
+            let rest = after.as_bytes().get(at + 3);
+            rest.is_some_and(u8::is_ascii_uppercase)
+        }))
+        .min();
+    &after[..end.unwrap_or(after.len())]
 }
 
 /// No role may do everything, or do something to everything.
@@ -264,18 +278,7 @@ fn the_template_has_the_stores_tables() {
 #[test]
 fn every_dead_letter_queue_is_emptied_and_watched() {
     let template = text("template.yaml");
-    let resource = |name: &str| {
-        let after = template.split(&format!("\n  {name}:\n")).nth(1);
-        let after = after.unwrap_or_else(|| panic!("the resource {name}"));
-        let next = after.find("\n  #").into_iter();
-        let end = next
-            .chain(after.match_indices("\n  ").map(|(at, _)| at).find(|at| {
-                let rest = after.as_bytes().get(at + 3);
-                rest.is_some_and(u8::is_ascii_uppercase)
-            }))
-            .min();
-        &after[..end.unwrap_or(after.len())]
-    };
+    let resource = |name: &str| resource(&template, name);
     let named = |queue: &str| {
         let name = resource(queue)
             .split("QueueName: !Sub \"${AWS::StackName}-")
@@ -347,7 +350,7 @@ fn operators_know_every_queue() {
         let name = line.trim_start().split_once("QueueUrl:")?.0;
         (!name.ends_with("Dead")).then(|| name.to_ascii_lowercase())
     });
-    let known = edge::queues::NAMES.map(str::to_owned);
+    let known = queues::NAMES.map(str::to_owned);
     assert_eq!(outputs.collect::<BTreeSet<_>>(), BTreeSet::from(known));
 }
 

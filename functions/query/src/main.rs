@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
             Table::Tallies,
         ])?,
         outside: Box::new(Aws {
-            queues: process.queues()?,
+            gauge: process.gauge()?,
             s3: process.s3(),
             bucket: settings::required("FILES_BUCKET")?,
             link_key: process.link_key()?,
