@@ -1,6 +1,6 @@
 //! Rules of the house that a reader would otherwise have to remember.
 
-mod roles;
+pub mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{file, read};
 
-fn text(path: &str) -> String {
+pub fn text(path: &str) -> String {
     String::from_utf8(read(path)).unwrap_or_else(|_| panic!("{path} is not text"))
 }
 

@@ -2,51 +2,55 @@
 //! hold against its role (`support/policies.rs`); here is all that it may come to ask for, and what the service asks for
 //! in its name: to hand it messages and records, and to write its log.
 
+use std::collections::BTreeSet;
+
 use edge::queues;
 
 use super::{resource, text, variables};
 
 /// What a role allows, read by how the template is written: actions stand before `Resource:`, and what they are for behind.
-struct Role<'a> {
-    function: &'a str,
-    statements: Vec<(&'a str, &'a str)>,
+pub struct Role {
+    function: String,
+    statements: Vec<(BTreeSet<String>, String)>,
 }
 
-impl<'a> Role<'a> {
-    fn of(template: &'a str, function: &'a str) -> Role<'a> {
+impl Role {
+    pub fn of(template: &str, function: &str) -> Role {
         let policies = resource(template, &format!("{}Role", capital(function)))
             .split("PolicyName:")
             .nth(1)
             .expect("a policy");
-        let statements = policies.split("Effect: Allow").skip(1);
-        let statements = statements.map(|statement| statement.split_once("Resource:"));
+        let statements = policies.split("Effect: Allow").skip(1).map(|statement| {
+            let (actions, resources) = statement.split_once("Resource:").expect("a resource");
+            let actions = actions.split(|at: char| !(at.is_alphanumeric() || at == ':'));
+            (actions.map(str::to_owned).collect(), resources.to_owned())
+        });
         Role {
-            function,
-            statements: statements.map(|parts| parts.expect("a resource")).collect(),
+            function: function.to_owned(),
+            statements: statements.collect(),
         }
     }
 
-    /// Whether these actions are allowed of that; none is any of the service.
-    fn must(&self, service: &str, actions: &[&str], of: &str) {
-        let allowed = |action: &str| {
-            let action = format!("{service}:{action}");
-            self.statements.iter().any(|(actions, resources)| {
-                let mut actions = actions.split(|at: char| !(at.is_alphanumeric() || at == ':'));
-                let is_it = |word: &str| match action.ends_with(':') {
-                    true => word.starts_with(&action),
-                    false => word == action,
-                };
-                actions.any(is_it) && resources.contains(of)
-            })
-        };
-        let actions = if actions.is_empty() { &[""] } else { actions };
+    /// These actions are allowed of that.
+    pub fn must(&self, service: &str, actions: &[&str], of: &str) {
         for action in actions {
-            let function = self.function;
-            assert!(
-                allowed(action),
-                "{function} may not {service}:{action} of {of}"
-            );
+            let action = format!("{service}:{action}");
+            let allowed = self.about(of).any(|actions| actions.contains(&action));
+            assert!(allowed, "{} may not {action} of {of}", self.function);
         }
+    }
+
+    /// At least something is.
+    fn must_something(&self, service: &str, of: &str) {
+        let mut actions = self.about(of).flatten();
+        let allowed = actions.any(|action| action.starts_with(&format!("{service}:")));
+        assert!(allowed, "{} may do nothing with {of}", self.function);
+    }
+
+    fn about(&self, of: &str) -> impl Iterator<Item = &BTreeSet<String>> {
+        let statements = self.statements.iter();
+        let about = statements.filter(move |(_, resources)| resources.contains(of));
+        about.map(|(actions, _)| actions)
     }
 }
 
@@ -64,7 +68,7 @@ fn a_role_allows_what_its_function_is_given() {
             let named = value.split([' ', '.']).nth(1).unwrap_or_default();
             let arn = format!("{named}.Arn");
             if variable.ends_with("_TABLE") {
-                role.must("dynamodb", &[], &arn);
+                role.must_something("dynamodb", &arn);
             } else if variable.ends_with("_QUEUE_URL") {
                 let actions = of_queue(&source, &variable);
                 assert!(!actions.is_empty(), "{function} has {variable} for nothing");
@@ -85,7 +89,7 @@ fn a_role_allows_what_its_function_is_given() {
                 role.must("secretsmanager", &["GetSecretValue"], &of);
             } else if variable == "FILES_BUCKET" {
                 role.must("s3", &["ListBucket"], &format!("GetAtt {arn}"));
-                role.must("s3", &[], &format!("{{{arn}}}/"));
+                role.must_something("s3", &format!("{{{arn}}}/"));
             } else if variable == "SAGA_ARN" {
                 role.must("states", &["StartSyncExecution"], &value);
             }
