@@ -241,6 +241,27 @@ fn no_role_has_a_wildcard() {
     }
 }
 
+/// Whatever the gateway says itself keeps browsers out, too. That it is the same as what functions say, a test on the stack
+/// looks at.
+#[test]
+fn every_answer_of_the_gateway_has_the_headers() {
+    let template = text("template.yaml");
+    let answers: Vec<_> = resource(&template, "Api").split("StatusCode:").collect();
+    assert!(answers.len() > 2);
+    for answer in &answers[1..] {
+        for header in [
+            "Content-Type",
+            "Cache-Control",
+            "X-Content-Type-Options",
+            "Content-Security-Policy",
+            "Referrer-Policy",
+            "Strict-Transport-Security",
+        ] {
+            assert!(answer.contains(&format!(" {header}: ")), "{header}{answer}");
+        }
+    }
+}
+
 /// The tables of the template are those of the store.
 #[test]
 fn the_template_has_the_stores_tables() {
