@@ -166,3 +166,85 @@ pub fn secrets(input: &Input) -> Vec<Leave> {
 fn text(value: &Option<String>) -> &str {
     value.as_deref().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use aws_sdk_dynamodb::operation::list_tables::ListTablesInput;
+    use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest, Delete, Put};
+
+    use super::*;
+
+    fn asked<I: Debug + Send + Sync + 'static, E: Debug>(
+        leave: fn(&Input) -> Vec<Leave>,
+        input: Result<I, E>,
+    ) -> Vec<String> {
+        let leave = leave(&Input::erase(input.expect("an input")));
+        let spelled = leave.iter().map(|(action, of)| format!("{action} {of}"));
+        spelled.collect()
+    }
+
+    #[test]
+    fn a_read_of_an_index_is_none_of_its_table() {
+        let query = || QueryInput::builder().table_name("refunds");
+        let of = |query: aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder| {
+            asked(dynamodb, query.build())
+        };
+        assert_eq!(of(query()), ["dynamodb:Query table/refunds"]);
+        let index = query().index_name("by-day");
+        assert_eq!(of(index), ["dynamodb:Query table/refunds/index/by-day"]);
+    }
+
+    #[test]
+    fn what_is_sent_together_takes_the_leave_of_each() {
+        let key = |name: &str| (name.to_owned(), AttributeValue::Null(true));
+        let put = Put::builder().table_name("orders");
+        let put = put.set_item(Some([key("a")].into())).build();
+        let delete = Delete::builder().table_name("tallies");
+        let delete = delete.set_key(Some([key("b")].into())).build();
+        let put = TransactWriteItem::builder().put(put.expect("a put"));
+        let delete = TransactWriteItem::builder().delete(delete.expect("a deletion"));
+        let both = TransactWriteItemsInput::builder().transact_items(put.build());
+        let both = both.transact_items(delete.build()).build();
+        assert_eq!(
+            asked(dynamodb, both),
+            [
+                "dynamodb:PutItem table/orders",
+                "dynamodb:DeleteItem table/tallies"
+            ]
+        );
+        let statement = |text: &str| {
+            let statement = BatchStatementRequest::builder().statement(text);
+            statement.build().expect("a statement")
+        };
+        let batch = BatchExecuteStatementInput::builder()
+            .statements(statement("UPDATE \"orders\" SET \"a\"=?"))
+            .statements(statement("INSERT INTO \"notices\" VALUE {}"))
+            .build();
+        assert_eq!(
+            asked(dynamodb, batch),
+            [
+                "dynamodb:PartiQLUpdate table/orders",
+                "dynamodb:PartiQLInsert table/notices"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_version_is_read_with_a_leave_of_its_own_and_no_name_is_kept() {
+        let get = || GetObjectInput::builder().bucket("files");
+        let now = get().key("imports/ada.csv").build();
+        let expected = ["s3:GetObject files/imports/", "s3:ListBucket files"];
+        assert_eq!(asked(s3, now), expected);
+        let then = get().key("imports/ada.csv").version_id("7").build();
+        let expected = ["s3:GetObjectVersion files/imports/", "s3:ListBucket files"];
+        assert_eq!(asked(s3, then), expected);
+    }
+
+    #[test]
+    fn what_is_not_listed_takes_nothing_that_a_role_could_allow() {
+        let unknown = ListTablesInput::builder().build();
+        assert!(asked(dynamodb, unknown).is_empty());
+    }
+}
