@@ -9,6 +9,7 @@ use store::failures::{Changed, State};
 use edge::resend::{self, Claim};
 use jiff::Timestamp;
 
+use crate::support::policies;
 use crate::support::stack::{deployed, failed, retry};
 use crate::support::{batch, drift, order, stock, verify};
 
@@ -55,6 +56,7 @@ async fn what_fails_is_kept_retried_and_kept_again() {
         Some("im_failed"),
         "through both queues"
     );
+    policies::check(stack).await;
 }
 
 #[tokio::test]
@@ -98,6 +100,7 @@ async fn a_good_batch_that_was_put_aside_settles_when_it_is_retried() {
     assert_eq!((listed.len(), listed[0].attempts), (1, 1));
     let report = verify(&store).await;
     assert!(drift(&report).is_empty(), "{report:#?}");
+    policies::check(stack).await;
 }
 
 /// Bytes of the longest reason that a function could give: the queue takes it all the same.
@@ -139,4 +142,5 @@ async fn whatever_the_reason_says_the_queue_takes_it() {
         .await
         .expect("sent");
     failed(&store, |failed| failed.len() == 2).await;
+    policies::check(stack).await;
 }

@@ -11,6 +11,7 @@ use store::failures::Listed;
 use store::ops::{Write, text};
 use store::{Engine, Store, journal};
 
+use crate::support::policies;
 use crate::support::stack::{deployed, ended, failed_of, functions, retry, upload};
 use crate::support::{order, stock, verify};
 
@@ -65,6 +66,7 @@ async fn figures_are_right_to_the_cent_though_tally_is_killed_ten_times() {
         "{:?}; the figures were right {behind:#} after the last order was settled",
         import.progress
     );
+    policies::check(&deployed.stack).await;
 }
 
 /// In the middle of its work, as far as one can tell from outside.
@@ -153,6 +155,7 @@ async fn a_bad_entry_is_put_aside_and_keeps_no_other_back() {
         assert_eq!(answers.expect("answers"), [Ok(())]);
     }
     settled(&store, 20).await;
+    policies::check(stack).await;
 }
 
 async fn settled(store: &Store<DynamoEngine>, completed: u64) {

@@ -1,14 +1,17 @@
 //! Rules of the house that a reader would otherwise have to remember.
 
+pub mod roles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+use edge::queues;
 use serde_json::Value;
 
 use crate::support::{file, read};
 
-fn text(path: &str) -> String {
+pub fn text(path: &str) -> String {
     String::from_utf8(read(path)).unwrap_or_else(|_| panic!("{path} is not text"))
 }
 
@@ -163,22 +166,19 @@ fn the_template_sets_what_a_function_reads() {
         if source.contains("link_key()") {
             asked.insert("OPT_OUT_SECRET".to_owned());
         }
-        if source.contains("process.queues()") {
-            asked.extend(
-                edge::queues::NAMES
-                    .into_iter()
-                    .flat_map(edge::queues::variables),
-            );
+        let gauges = source.contains("process.gauge()");
+        if gauges || source.contains("process.queues()") {
+            asked.extend(queues::NAMES.into_iter().flat_map(queues::variables));
+        }
+        if gauges {
+            asked.extend(queues::NAMES.map(queues::dead_variable));
         }
         if source.contains("business_time_zone") {
             asked.insert("BUSINESS_TIME_ZONE".to_owned());
         }
         asked.insert("RUST_LOG".to_owned());
-        assert_eq!(
-            variables(&template, name),
-            asked,
-            "the environment of {name}"
-        );
+        let set: BTreeSet<String> = variables(&template, name).into_keys().collect();
+        assert_eq!(set, asked, "the environment of {name}");
     }
 }
 
@@ -186,8 +186,8 @@ fn quoted(source: &str) -> impl Iterator<Item = String> + '_ {
     source.split('"').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// The names under `Variables:` of a function, read by indentation: the template is ours.
-fn variables(template: &str, function: &str) -> BTreeSet<String> {
+/// What stands under `Variables:` of a function, read by indentation: the template is ours.
+fn variables(template: &str, function: &str) -> BTreeMap<String, String> {
     let after = template
         .split(&format!("CodeUri: target/lambda/{function}/"))
         .nth(1)
@@ -198,8 +198,22 @@ fn variables(template: &str, function: &str) -> BTreeSet<String> {
     lines
         .take_while(|line| indent(line) > header)
         .filter_map(|line| line.trim().split_once(": "))
-        .map(|(name, _)| name.to_owned())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// A resource of the template, up to the next one.
+fn resource<'a>(template: &'a str, name: &str) -> &'a str {
+    let after = template.split(&format!("\n  {name}:\n")).nth(1);
+    let after = after.unwrap_or_else(|| panic!("the resource {name}"));
+    let next = after.find("\n  #").into_iter();
+    let end = next
+        .chain(after.match_indices("\n  ").map(|(at, _)| at).find(|at| {
+            let rest = after.as_bytes().get(at + 3);
+            rest.is_some_and(u8::is_ascii_uppercase)
+        }))
+        .min();
+    &after[..end.unwrap_or(after.len())]
 }
 
 /// No role may do everything, or do something to everything.
@@ -223,6 +237,27 @@ fn no_role_has_a_wildcard() {
         // `s3:*` and `sqs:*` stand in what denies requests without TLS.
         if line.contains("Effect: Allow") {
             assert!(!line.contains(":*\""), "line {} of the template", at + 1);
+        }
+    }
+}
+
+/// Whatever the gateway says itself keeps browsers out, too. That it is the same as what functions say, a test on the stack
+/// looks at.
+#[test]
+fn every_answer_of_the_gateway_has_the_headers() {
+    let template = text("template.yaml");
+    let answers: Vec<_> = resource(&template, "Api").split("StatusCode:").collect();
+    assert!(answers.len() > 2);
+    for answer in &answers[1..] {
+        for header in [
+            "Content-Type",
+            "Cache-Control",
+            "X-Content-Type-Options",
+            "Content-Security-Policy",
+            "Referrer-Policy",
+            "Strict-Transport-Security",
+        ] {
+            assert!(answer.contains(&format!(" {header}: ")), "{header}{answer}");
         }
     }
 }
@@ -264,18 +299,7 @@ fn the_template_has_the_stores_tables() {
 #[test]
 fn every_dead_letter_queue_is_emptied_and_watched() {
     let template = text("template.yaml");
-    let resource = |name: &str| {
-        let after = template.split(&format!("\n  {name}:\n")).nth(1);
-        let after = after.unwrap_or_else(|| panic!("the resource {name}"));
-        let next = after.find("\n  #").into_iter();
-        let end = next
-            .chain(after.match_indices("\n  ").map(|(at, _)| at).find(|at| {
-                let rest = after.as_bytes().get(at + 3);
-                rest.is_some_and(u8::is_ascii_uppercase)
-            }))
-            .min();
-        &after[..end.unwrap_or(after.len())]
-    };
+    let resource = |name: &str| resource(&template, name);
     let named = |queue: &str| {
         let name = resource(queue)
             .split("QueueName: !Sub \"${AWS::StackName}-")
@@ -347,7 +371,7 @@ fn operators_know_every_queue() {
         let name = line.trim_start().split_once("QueueUrl:")?.0;
         (!name.ends_with("Dead")).then(|| name.to_ascii_lowercase())
     });
-    let known = edge::queues::NAMES.map(str::to_owned);
+    let known = queues::NAMES.map(str::to_owned);
     assert_eq!(outputs.collect::<BTreeSet<_>>(), BTreeSet::from(known));
 }
 

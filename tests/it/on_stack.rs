@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::contract;
+use crate::support::policies;
 use crate::support::stack::{deployed, ended, failed, upload};
 use crate::support::{batch, file, order, read, stock, verify};
 use domain::catalog::Policy;
@@ -91,6 +92,7 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
     );
     let report = verify(&store).await;
     assert!(report.balanced, "{report:#?}");
+    policies::check(&deployed.stack).await;
 }
 
 #[tokio::test]
@@ -138,6 +140,7 @@ async fn files_that_are_none_end_failed_and_the_rest_goes_on() {
     }
     let report = verify(&store).await;
     assert!(report.balanced, "{report:#?}");
+    policies::check(&deployed.stack).await;
 }
 
 #[tokio::test]
@@ -198,6 +201,7 @@ async fn a_batch_that_is_sent_often_counts_once() {
         (failed[0].fault.as_str(), failed[0].attempts),
         ("Malformed", 1)
     );
+    policies::check(&deployed.stack).await;
 }
 
 async fn depth(sqs: &aws_sdk_sqs::Client, queue: &str) -> u64 {

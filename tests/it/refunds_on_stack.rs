@@ -15,6 +15,7 @@ use store::Store;
 use store::dynamo::DynamoEngine;
 use store::refunds::{RefundRequest, Requested};
 
+use crate::support::policies;
 use crate::support::stack::{deployed_with, ended, free_port, functions, upload};
 use crate::support::stock;
 
@@ -100,6 +101,7 @@ async fn money_goes_back_once_though_answers_are_lost_and_the_function_is_killed
         started.elapsed()
     );
     balanced(&store, &gateway).await;
+    policies::check(stack).await;
 }
 
 async fn asked(store: &Store<DynamoEngine>, outbox: &SqsOutbox, number: u64) -> Requested {

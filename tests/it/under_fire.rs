@@ -12,6 +12,7 @@ use ordermill::verify::{Books, Report, payments};
 use store::Store;
 use store::dynamo::DynamoEngine;
 
+use crate::support::policies;
 use crate::support::stack::{Deployed, deployed_with, free_port, functions, upload};
 use crate::support::stock;
 
@@ -130,6 +131,7 @@ async fn nothing_is_lost_and_nobody_is_charged_twice() {
         fire.copied,
         gateway.summary(),
     );
+    policies::check(stack).await;
 }
 
 /// Our books, the gateway's, and how many late payments were given back.

@@ -1,5 +1,5 @@
-use dispatch::ports::StateMachine;
-use edge::aws::{CountCalls, NoHostPrefix};
+use dispatch::ports::{StateMachine, leave};
+use edge::aws::NoHostPrefix;
 use edge::{Error, Process, settings};
 use store::schema::Table;
 
@@ -7,9 +7,8 @@ use store::schema::Table;
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let store = process.store(&[Table::Customers])?;
-    let calls = || CountCalls(process.meter.clone());
     let sfn = aws_sdk_sfn::config::Builder::from(&process.aws)
-        .interceptor(calls())
+        .interceptor(process.counted(leave))
         .interceptor(NoHostPrefix)
         .build();
     let saga = StateMachine {

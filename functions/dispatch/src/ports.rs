@@ -1,12 +1,23 @@
 //! What `dispatch` needs of the outside besides its queue: to run a saga to its end.
 
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sfn::operation::start_sync_execution::StartSyncExecutionInput;
 use aws_sdk_sfn::types::SyncExecutionStatus;
 use domain::{Batch, Fault};
+use edge::leave::{Input, Leave};
 
 pub trait Saga {
     /// Returns when all orders of the batch are settled.
     fn run(&self, batch: &Batch) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// What leave its requests take.
+pub fn leave(input: &Input) -> Vec<Leave> {
+    let started = input.downcast_ref::<StartSyncExecutionInput>();
+    let saga = started.and_then(|started| started.state_machine_arn.clone());
+    saga.map(|saga| ("states:StartSyncExecution", saga))
+        .into_iter()
+        .collect()
 }
 
 pub struct StateMachine {

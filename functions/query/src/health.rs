@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Fault;
+use futures::future::join_all;
 use futures::join;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -54,12 +55,12 @@ struct Health {
     /// When they were asked.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
-    /// `tables`, `queues` and `files`.
+    /// Each table by its name, `queues` and `files`.
     #[schema(value_type = BTreeMap<String, Pulse>)]
     services: BTreeMap<&'static str, Pulse>,
 }
 
-/// Whether the tables, the queues and the bucket answer, or did so within the last five seconds.
+/// Whether each table, the queues and the bucket answer, or did so within the last five seconds.
 #[utoipa::path(
     get, path = "/health", tag = "operations", operation_id = "health",
     responses(
@@ -82,12 +83,16 @@ pub async fn health(State(app): Shared, At(timestamp): At) -> Response {
 
 impl App {
     async fn asked(&self, timestamp: Timestamp) -> Health {
+        let tables = self.tables.iter().map(|table| {
+            let asked = self.store.answers(*table);
+            pulse(table.name(), asked)
+        });
         let (tables, queues, files) = join!(
-            pulse("tables", self.store.settled("health")),
+            join_all(tables),
             pulse("queues", self.outside.depths()),
             pulse("files", self.outside.files()),
         );
-        let services = BTreeMap::from([("tables", tables), ("queues", queues), ("files", files)]);
+        let services: BTreeMap<_, _> = tables.into_iter().chain([queues, files]).collect();
         let down = services.values().any(|pulse| *pulse == Pulse::Down);
         let health = Health {
             status: if down { Pulse::Down } else { Pulse::Up },
@@ -99,13 +104,16 @@ impl App {
     }
 }
 
-async fn pulse<T>(name: &'static str, asked: impl Future<Output = Result<T, Fault>>) -> Pulse {
+async fn pulse<T>(
+    name: &'static str,
+    asked: impl Future<Output = Result<T, Fault>>,
+) -> (&'static str, Pulse) {
     let answer = tokio::time::timeout(PATIENCE, asked).await;
     let why = match answer {
-        Ok(Ok(_)) => return Pulse::Up,
+        Ok(Ok(_)) => return (name, Pulse::Up),
         Ok(Err(fault)) => fault.to_string(),
         Err(_) => "no answer".to_owned(),
     };
     tracing::error!(service = name, why, "a service is down");
-    Pulse::Down
+    (name, Pulse::Down)
 }

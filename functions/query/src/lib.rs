@@ -18,6 +18,7 @@ use api::optout::OptOutPage;
 use axum::extract::State;
 use domain::Currency;
 use jiff::tz::TimeZone;
+use store::schema::Table;
 use store::{AnyEngine, Store};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,6 +32,8 @@ pub struct App {
     pub zone: TimeZone,
     /// Where nobody asks for another one.
     pub currency: Currency,
+    /// All that the store knows.
+    pub tables: Vec<Table>,
     pub health: health::Last,
     /// What links in mails lead to.
     pub optout: OptOutPage,

@@ -3,7 +3,7 @@
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use domain::Fault;
 use edge::optout::LinkKey;
-use edge::queues::{Depth, Pulse, Queues};
+use edge::queues::{Depth, Gauge, Pulse};
 use edge::secrets::Secret;
 use files::rejects_key;
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
@@ -43,7 +43,7 @@ pub struct Rejected {
 const PIECE: u64 = 2 * 1024 * 1024;
 
 pub struct Aws {
-    pub queues: Queues,
+    pub gauge: Gauge,
     pub s3: aws_sdk_s3::Client,
     pub bucket: String,
     pub link_key: Secret,
@@ -51,15 +51,15 @@ pub struct Aws {
 
 impl Outside for Aws {
     fn depths(&self) -> BoxFuture<'_, Result<Vec<Depth>, Fault>> {
-        self.queues.depths().boxed()
+        self.gauge.depths().boxed()
     }
 
     fn queues(&self) -> BoxFuture<'_, Result<Vec<(Depth, Pulse)>, Fault>> {
-        self.queues.all().boxed()
+        self.gauge.all().boxed()
     }
 
     fn names(&self) -> Vec<&'static str> {
-        self.queues.names()
+        self.gauge.queues.names()
     }
 
     fn rejects<'a>(

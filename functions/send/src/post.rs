@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use aws_sdk_ses::config::retry::RetryConfig;
 use aws_sdk_ses::config::timeout::TimeoutConfig;
+use aws_sdk_ses::operation::send_raw_email::SendRawEmailInput;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::{MessageTag, RawMessage};
 use aws_types::SdkConfig;
 use domain::Fault;
 use edge::aws::CountCalls;
+use edge::leave::{Input, Leave};
 use edge::mail::TAG;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
@@ -70,7 +72,10 @@ impl Ses {
         configuration_set: String,
     ) -> Ses {
         let mut config = aws_sdk_ses::config::Builder::from(aws)
-            .interceptor(CountCalls(meter.clone()))
+            .interceptor(CountCalls {
+                meter: meter.clone(),
+                leave,
+            })
             // A request whose answer was lost is a mail that may have gone out: only who counts attempts may repeat it.
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(TIME).build());
@@ -84,6 +89,22 @@ impl Ses {
             configuration_set: Some(configuration_set).filter(|set| !set.is_empty()),
         }
     }
+}
+
+/// What leave its requests take: as this sender, and with this configuration set. In the sandbox the recipient's identity is
+/// asked for, too; no stranger's address goes on record for that.
+fn leave(input: &Input) -> Vec<Leave> {
+    let Some(mail) = input.downcast_ref::<SendRawEmailInput>() else {
+        return Vec::new();
+    };
+    let sender = mail
+        .source
+        .iter()
+        .map(|sender| format!("identity/{sender}"));
+    let set = mail.configuration_set_name.iter();
+    let set = set.map(|set| format!("configuration-set/{set}"));
+    let of = sender.chain(set);
+    of.map(|of| ("ses:SendRawEmail", of)).collect()
 }
 
 impl Post for Ses {

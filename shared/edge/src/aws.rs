@@ -8,7 +8,8 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef, Input,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
@@ -19,6 +20,7 @@ use aws_types::region::Region;
 use domain::Fault;
 use store::dynamo::Meter;
 
+use crate::leave::Leave;
 use crate::settings::required;
 
 pub const ENDPOINT: &str = "AWS_ENDPOINT_URL";
@@ -80,9 +82,13 @@ pub fn http_client_for(endpoint: Option<&str>) -> SharedHttpClient {
     }
 }
 
-/// Counts every request that goes out, each attempt by itself.
+/// Counts every request that goes out, each attempt by itself, and notes what leave it takes.
 #[derive(Debug, Clone)]
-pub struct CountCalls(pub Meter);
+pub struct CountCalls {
+    pub meter: Meter,
+    /// What leave a request to this service takes. None that this does not know is found in any role.
+    pub leave: fn(&Input) -> Vec<Leave>,
+}
 
 #[dyn_dispatch_hint]
 impl Intercept for CountCalls {
@@ -97,11 +103,33 @@ impl Intercept for CountCalls {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(metadata) = config.load::<Metadata>() {
-            self.0
-                .call(format!("{}:{}", metadata.service(), metadata.name()));
+            self.meter.call(operation(metadata));
         }
         Ok(())
     }
+
+    /// Also of what is only signed here, for others to send.
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let leave = (self.leave)(context.input());
+        if leave.is_empty()
+            && let Some(metadata) = config.load::<Metadata>()
+        {
+            self.meter.leave(operation(metadata), "unknown".to_owned());
+        }
+        for (action, of) in leave {
+            self.meter.leave(action.to_owned(), of);
+        }
+        Ok(())
+    }
+}
+
+fn operation(metadata: &Metadata) -> String {
+    format!("{}:{}", metadata.service(), metadata.name())
 }
 
 /// The SDK sends StartSyncExecution to a host of its own, named with a prefix that an emulator does not answer to.

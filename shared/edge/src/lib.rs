@@ -8,6 +8,7 @@ pub mod batches;
 pub mod entries;
 mod failure;
 pub mod figures;
+pub mod leave;
 pub mod mail;
 pub mod messages;
 pub mod optout;
@@ -33,7 +34,9 @@ use store::schema::Table;
 use store::{AnyEngine, Store};
 use tracing::Instrument;
 
+use aws::CountCalls;
 use failure::Failure;
+use leave::{Input, Leave};
 use messages::SqsQueue;
 use outbox::SqsOutbox;
 
@@ -105,15 +108,21 @@ impl Process {
         });
         let names = names.collect::<Result<_, Fault>>()?;
         let config = aws_sdk_dynamodb::config::Builder::from(&self.aws)
-            .interceptor(aws::CountCalls(self.meter.clone()))
+            .interceptor(self.counted(leave::dynamodb))
             .build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);
         Ok(DynamoEngine::new(client, names, self.meter.clone()))
     }
 
+    /// For each client: whatever it sends is on record.
+    pub fn counted(&self, leave: fn(&Input) -> Vec<Leave>) -> CountCalls {
+        let meter = self.meter.clone();
+        CountCalls { meter, leave }
+    }
+
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         let config = aws_sdk_sqs::config::Builder::from(&self.aws)
-            .interceptor(aws::CountCalls(self.meter.clone()))
+            .interceptor(self.counted(leave::sqs))
             .build();
         aws_sdk_sqs::Client::from_conf(config)
     }
@@ -137,7 +146,7 @@ impl Process {
 
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.aws)
-            .interceptor(aws::CountCalls(self.meter.clone()))
+            .interceptor(self.counted(leave::s3))
             // An emulator serves all buckets under one host.
             .force_path_style(aws::endpoint().is_some())
             .build();

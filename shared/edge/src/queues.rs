@@ -8,22 +8,28 @@ use domain::Fault;
 use futures::future::try_join_all;
 use futures::try_join;
 
-use crate::{Process, aws, settings};
+use crate::{Process, leave, settings};
 
 /// A queue by its short name, and where it is.
 #[derive(Debug, Clone)]
 pub struct Named {
     pub name: &'static str,
     pub url: String,
-    pub dead_url: String,
     /// The id of what hands its messages to the function that works on them.
     pub mapping: String,
 }
 
 pub struct Queues {
-    pub sqs: aws_sdk_sqs::Client,
     pub lambda: aws_sdk_lambda::Client,
     pub queues: Vec<Named>,
+}
+
+/// The same, for who asks how much is in them.
+pub struct Gauge {
+    pub sqs: aws_sdk_sqs::Client,
+    pub queues: Queues,
+    /// The URLs of where messages are put aside, in the sequence of the queues.
+    pub dead_urls: Vec<String>,
 }
 
 /// Whether a queue is worked on.
@@ -70,32 +76,46 @@ pub const NAMES: [&str; 8] = [
     "batches", "imports", "catalogs", "entries", "refunds", "notices", "mail", "feedback",
 ];
 
-/// The variables that hold a queue's URL, that of where its messages are put aside, and the id of what hands them to a
-/// function.
-pub fn variables(name: &str) -> [String; 3] {
-    let name = name.to_ascii_uppercase();
-    ["QUEUE_URL", "DEAD_QUEUE_URL", "MAPPING"].map(|what| format!("{name}_{what}"))
+/// The variables that hold a queue's URL, and the id of what hands its messages to a function.
+pub fn variables(name: &str) -> [String; 2] {
+    ["QUEUE_URL", "MAPPING"].map(|what| variable(name, what))
+}
+
+/// The one that holds the URL of where its messages are put aside.
+pub fn dead_variable(name: &str) -> String {
+    variable(name, "DEAD_QUEUE_URL")
+}
+
+fn variable(name: &str, what: &str) -> String {
+    format!("{}_{what}", name.to_ascii_uppercase())
 }
 
 impl Process {
     /// All of the stack.
     pub fn queues(&self) -> Result<Queues, Fault> {
         let queues = NAMES.into_iter().map(|name| {
-            let [url, dead_url, mapping] = variables(name);
+            let [url, mapping] = variables(name);
             Ok(Named {
                 name,
                 url: settings::required(&url)?,
-                dead_url: settings::required(&dead_url)?,
                 mapping: settings::required(&mapping)?,
             })
         });
         let lambda = aws_sdk_lambda::config::Builder::from(&self.aws)
-            .interceptor(aws::CountCalls(self.meter.clone()))
+            .interceptor(self.counted(leave::lambda))
             .build();
         Ok(Queues {
-            sqs: self.sqs(),
             lambda: aws_sdk_lambda::Client::from_conf(lambda),
             queues: queues.collect::<Result<_, Fault>>()?,
+        })
+    }
+
+    pub fn gauge(&self) -> Result<Gauge, Fault> {
+        let dead_urls = NAMES.map(|name| settings::required(&dead_variable(name)));
+        Ok(Gauge {
+            sqs: self.sqs(),
+            queues: self.queues()?,
+            dead_urls: dead_urls.into_iter().collect::<Result<_, Fault>>()?,
         })
     }
 }
@@ -111,15 +131,6 @@ impl Queues {
         sources
             .map(|queue| (queue.name.to_owned(), queue.url.clone()))
             .collect()
-    }
-
-    /// All there is to know of each.
-    pub async fn all(&self) -> Result<Vec<(Depth, Pulse)>, Fault> {
-        let each = self
-            .queues
-            .iter()
-            .map(async |queue| try_join!(self.depth(queue), self.pulse(queue)));
-        try_join_all(each).await
     }
 
     async fn pulse(&self, queue: &Named) -> Result<Pulse, Fault> {
@@ -149,15 +160,29 @@ impl Queues {
             .map_err(|error| unanswered(queue, error))?;
         Ok(Some(Pulse::of(answer.state())))
     }
+}
 
-    pub async fn depths(&self) -> Result<Vec<Depth>, Fault> {
-        try_join_all(self.queues.iter().map(|queue| self.depth(queue))).await
+impl Gauge {
+    /// All there is to know of each.
+    pub async fn all(&self) -> Result<Vec<(Depth, Pulse)>, Fault> {
+        let each = self.each();
+        let each = each.map(async |(queue, dead)| {
+            try_join!(self.depth(queue, dead), self.queues.pulse(queue))
+        });
+        try_join_all(each).await
     }
 
-    async fn depth(&self, queue: &Named) -> Result<Depth, Fault> {
+    pub async fn depths(&self) -> Result<Vec<Depth>, Fault> {
+        try_join_all(self.each().map(|(queue, dead)| self.depth(queue, dead))).await
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&Named, &String)> {
+        self.queues.queues.iter().zip(&self.dead_urls)
+    }
+
+    async fn depth(&self, queue: &Named, dead_url: &str) -> Result<Depth, Fault> {
         let here = count(&self.sqs, &queue.url);
-        let ((waiting, in_flight), (dead, burying)) =
-            try_join!(here, count(&self.sqs, &queue.dead_url))?;
+        let ((waiting, in_flight), (dead, burying)) = try_join!(here, count(&self.sqs, dead_url))?;
         Ok(Depth {
             name: queue.name,
             waiting,

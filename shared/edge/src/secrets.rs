@@ -9,7 +9,7 @@ use domain::Fault;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::{Process, aws};
+use crate::{Process, leave};
 
 /// Whoever sends wrong signatures must not make us ask for the key each time.
 const KEPT_AT_LEAST: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub struct Secret {
 impl Process {
     pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
         let config = aws_sdk_secretsmanager::config::Builder::from(&self.aws)
-            .interceptor(aws::CountCalls(self.meter.clone()))
+            .interceptor(self.counted(leave::secrets))
             .build();
         aws_sdk_secretsmanager::Client::from_conf(config)
     }

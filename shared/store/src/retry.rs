@@ -55,6 +55,17 @@ impl<E: Engine> Store<E> {
         }
     }
 
+    /// Whether a table answers: by the cheapest read that there is, of nothing.
+    pub async fn answers(&self, table: Table) -> Result<(), Fault> {
+        let nothing = || "-".to_owned();
+        let key = Key {
+            table,
+            partition: nothing(),
+            sort: table.sort().map(|_| nothing()),
+        };
+        self.get(&key).await.map(drop)
+    }
+
     /// Any number of keys, no key twice.
     pub async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         let mut requests = Vec::new();

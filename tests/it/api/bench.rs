@@ -26,9 +26,11 @@ use jiff::{SignedDuration, Timestamp};
 use payments::SigningKey;
 use query::outside::Rejected;
 use serde_json::{Value, json};
+use store::Store;
 use store::memory::MemoryEngine;
-use store::{AnyEngine, Store};
+use store::schema::Table;
 
+use super::guarded::{Away, guarded};
 use crate::support::failed::MemorySources;
 use crate::support::now;
 
@@ -49,6 +51,8 @@ pub struct Done {
     pub sources: MemorySources,
     /// Whether the queues answer.
     pub is_down: Mutex<bool>,
+    /// A table that does not.
+    pub away: Away,
 }
 
 pub struct Bench {
@@ -166,21 +170,22 @@ impl Bench {
     /// Where the business has its days.
     pub fn in_zone(origin: Origin, zone: &TimeZone) -> Bench {
         let engine = MemoryEngine::new();
-        let any = || Store::new(AnyEngine::new(engine.clone()), 2);
         let done = Arc::new(Done {
             piece: Mutex::new(1_000),
             ..Done::default()
         });
+        let store_of = |function| guarded(function, &engine, &done.away);
         let query = query::App {
-            store: any(),
+            store: store_of("query"),
             outside: Box::new(Outside(done.clone())),
             zone: zone.clone(),
             currency: "USD".parse().expect("a currency"),
+            tables: vec![Table::Orders, Table::Journal, Table::Tallies],
             health: Default::default(),
             optout: optout(),
         };
         let command = command::App {
-            store: any(),
+            store: store_of("command"),
             outside: Box::new(Outside(done.clone())),
             zone: zone.clone(),
             intake: Settings {

@@ -137,7 +137,7 @@ async fn metrics_and_health_stand_by_themselves() {
         ),
         (
             "/health",
-            r#"{"status":"up","timestamp":"2026-03-01T12:00:00Z","services":{"files":"up","queues":"up","tables":"up"}}"#,
+            r#"{"status":"up","timestamp":"2026-03-01T12:00:00Z","services":{"files":"up","journal":"up","orders":"up","queues":"up","tallies":"up"}}"#,
         ),
     ] {
         assert_eq!(bench.get(path).await.text, expected);

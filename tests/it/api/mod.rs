@@ -3,6 +3,7 @@
 mod bench;
 mod catalog;
 mod figures;
+mod guarded;
 mod hostile;
 mod imports;
 mod mill;

@@ -6,6 +6,7 @@ use api::Origin;
 use api::document::PUBLISHED;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use store::schema::Table;
 
 use super::bench::{Bench, call};
 
@@ -329,15 +330,21 @@ async fn an_error_of_ours_says_nothing_of_us() {
         (health.status, &health.body["status"]),
         (503, &json!("down"))
     );
-    let services = json!({"tables": "up", "queues": "down", "files": "up"});
-    assert_eq!(health.body["services"], services);
+    let services = |queues: &str, journal: &str| json!({"orders": "up", "journal": journal, "tallies": "up", "queues": queues, "files": "up"});
+    assert_eq!(health.body["services"], services("down", "up"));
     *bench.done.is_down.lock().expect("a lock") = false;
     let health = async || bench.ask(call("GET", "/health").with(None)).await;
     // The last answer holds for a while: anybody may ask.
     assert_eq!(health().await.status, 503);
     bench.wait(SignedDuration::from_secs(5));
-    let health = health().await;
-    assert_eq!((health.status, &health.body["status"]), (200, &json!("up")));
+    let now = health().await;
+    assert_eq!((now.status, &now.body["status"]), (200, &json!("up")));
+    // One table is enough.
+    *bench.done.away.lock().expect("a lock") = Some(Table::Journal);
+    bench.wait(SignedDuration::from_secs(5));
+    let now = health().await;
+    assert_eq!((now.status, &now.body["status"]), (503, &json!("down")));
+    assert_eq!(now.body["services"], services("up", "down"));
 }
 
 #[tokio::test]

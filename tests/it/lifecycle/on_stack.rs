@@ -17,6 +17,7 @@ use store::timeline::What;
 use store::{Moment, Store};
 
 use super::support::ADA;
+use crate::support::policies;
 use crate::support::stack::{deployed_with, ended, functions, upload};
 use crate::support::stock;
 
@@ -82,6 +83,7 @@ async fn orders_go_their_way_though_the_function_is_killed() {
     let refunded = What::RefundCompleted;
     assert_eq!(told, [What::Completed, refunded, What::Cancelled, refunded]);
     assert_eq!(story.events[0].what, What::Imported);
+    policies::check(stack).await;
 }
 
 async fn returned(store: &Store<DynamoEngine>, outbox: &SqsOutbox) -> String {

@@ -14,6 +14,7 @@ use store::notifications::NotificationRecord;
 
 use super::support::{deployed_to_mail, expected, records};
 use super::weather::{Proxy, Weather};
+use crate::support::policies;
 use crate::support::stack::{ended, upload};
 use crate::support::{stock, verify};
 
@@ -102,6 +103,7 @@ async fn a_mail_service_that_fails_loses_nothing_and_holds_up_nothing_but_mails(
     all_right(&proxy, &told);
     let report = verify(&store).await;
     assert!(report.balanced, "{report:#?}");
+    policies::check(stack).await;
 }
 
 /// Has `send` ask the proxy, rather than the emulator, for what concerns mails.

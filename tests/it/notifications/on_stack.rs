@@ -23,6 +23,7 @@ use store::{Store, journal};
 use super::support::{OPERATOR, deployed_to_mail, expected, records};
 use crate::lifecycle::support::done;
 use crate::refunds::support::{cents, completed, opened};
+use crate::support::policies;
 use crate::support::stack::{ended, functions, upload};
 use crate::support::{http, read, stock};
 
@@ -112,6 +113,7 @@ async fn every_event_of_5000_orders_is_told_once_though_whoever_tells_and_sends_
     assert_eq!(check.checked, told.len() as u64);
 
     refused(stack, &store, &ses, &told).await;
+    policies::check(stack).await;
 }
 
 /// One customer in four has an address.

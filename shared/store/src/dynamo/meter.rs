@@ -1,6 +1,6 @@
 //! What was used: requests by operation, capacity by table and index. Kept for each invocation, and logged once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
@@ -13,6 +13,9 @@ pub struct Usage {
     /// Write units by table, and by `table/index`.
     pub write_units: BTreeMap<String, f64>,
     pub read_units: BTreeMap<String, f64>,
+    /// What leave that took, as policies spell it: actions, and the ends of the ARNs that they were for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leave: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Shared by all clients of a process.
@@ -22,6 +25,10 @@ pub struct Meter(Arc<Mutex<Usage>>);
 impl Meter {
     pub fn call(&self, operation: String) {
         *self.usage().calls.entry(operation).or_default() += 1;
+    }
+
+    pub fn leave(&self, action: String, of: String) {
+        self.usage().leave.entry(action).or_default().insert(of);
     }
 
     /// What was used since the last time somebody asked.
