@@ -7,6 +7,7 @@ mod imports;
 mod measured;
 mod on_stack;
 mod optout_on_stack;
+mod rate;
 mod sending;
 pub mod support;
 pub mod telling;

@@ -133,7 +133,8 @@ pub enum Begun {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     Sent {
-        message_id: String,
+        /// By which the mail service knows the mail. What is for the log has none.
+        message_id: Option<String>,
     },
     Failed(String),
     Suppressed(String),
@@ -282,11 +283,15 @@ impl<E: Engine> Store<E> {
             Change::Set("lease_until_ms", number(lease_until_ms)),
         ];
         changes.extend(match ended {
-            Ended::Sent { message_id } => vec![
-                Change::Set("sent_at", text(now.to_string())),
-                Change::Set("message_id", text(message_id.as_str())),
-                Change::Remove("failure"),
-            ],
+            Ended::Sent { message_id } => {
+                let message_id = message_id.as_deref();
+                let named = message_id.map(|id| Change::Set("message_id", text(id)));
+                let sent = Change::Set("sent_at", text(now.to_string()));
+                [sent, Change::Remove("failure")]
+                    .into_iter()
+                    .chain(named)
+                    .collect()
+            }
             Ended::Failed(why)
             | Ended::Suppressed(why)
             | Ended::NotYet(why)
@@ -308,8 +313,7 @@ impl<E: Engine> Store<E> {
     }
 
     /// Opens one that failed or was suppressed, or any where that is forced, for another attempt. One that is pending stays as
-    /// it is: who asked before may have died before its message was sent, and one message more does no harm. What goes to the
-    /// log is there with that.
+    /// it is: who asked before may have died before its message was sent, and one message more does no harm.
     pub async fn resend_notification(
         &self,
         name: &Name,
@@ -329,30 +333,19 @@ impl<E: Engine> Store<E> {
                 Standing::Pending => return Ok(Resent::Done(Box::new(found))),
                 Standing::Sent | Standing::Failed | Standing::Suppressed => {}
             }
-            let mut again = NotificationRecord {
+            let again = NotificationRecord {
+                status: Standing::Pending,
                 unanswered: 0,
                 resent_by: Some(requested_by.to_owned()),
                 resent_at: Some(now),
                 ..found.clone()
             };
-            match found.channel {
-                Channel::Email => again.status = Standing::Pending,
-                Channel::Log => {
-                    again.attempts = found.attempts.saturating_add(1);
-                    again.sent_at = Some(now);
-                }
-            }
-            let mut changes = vec![
+            let changes = vec![
                 Change::Set("status", value(&again.status)?),
-                Change::Set("attempts", number(again.attempts)),
                 Change::Set("unanswered", number(0)),
                 Change::Set("resent_by", text(requested_by)),
                 Change::Set("resent_at", text(now.to_string())),
             ];
-            let sent_at = again
-                .sent_at
-                .map(|at| Change::Set("sent_at", text(at.to_string())));
-            changes.extend(sent_at);
             let update = Write::Update {
                 key: key(name),
                 changes,
