@@ -3,10 +3,13 @@
 //! A record holds what it tells, so that its text can be written again at any time. It does not hold the address: that is the
 //! customer's, or the stack's, and may be mended before the next attempt.
 
-use domain::Fault;
+use std::mem;
+
+use domain::journal::{Change as JournalChange, Kind, Outcome};
 use domain::limits::{REASON_BYTES, shortened};
 use domain::notification::{Name, OrderTold, Standing, Told};
 use domain::preferences::Channel;
+use domain::{Fault, Status};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -16,6 +19,7 @@ use crate::engine::Engine;
 use crate::imports::milliseconds;
 use crate::item::{item, record, value};
 use crate::ops::{Change, Condition, Item, Key, Query, Write, number, text};
+use crate::orders::OrderRecord;
 use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::Table;
@@ -61,6 +65,41 @@ pub struct NotificationRecord {
     /// The customer called a mail of it unwanted: in the words of the mail service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complaint: Option<String>,
+}
+
+/// What a customer is told of a change: his order, and apart from it what came back. Of one that it settles, the change itself
+/// says all.
+pub fn told_of(mut change: JournalChange, order: Option<&OrderRecord>) -> Result<OrderTold, Fault> {
+    let status = match change.outcome() {
+        Outcome::Completed | Outcome::Failed(_) => {
+            let status = match change.failure {
+                None => Status::Completed,
+                Some(_) => Status::Failed,
+            };
+            return Ok(OrderTold {
+                total: change.total,
+                back: Vec::new(),
+                status,
+                change,
+            });
+        }
+        Outcome::Refunded => None,
+        Outcome::Done(Kind::Shipped) => Some(Status::Shipped),
+        Outcome::Done(Kind::Delivered) => Some(Status::Delivered),
+        Outcome::Done(Kind::Cancelled) => Some(Status::Cancelled),
+    };
+    let order = order.ok_or_else(|| {
+        let order_id = &change.order_id;
+        Fault::Corrupt(format!("order {order_id} is told of, and not there"))
+    })?;
+    let lines = order.lines.iter();
+    let lines = lines.map(|line| (line.sku.clone(), line.quantity, line.unit_price));
+    Ok(OrderTold {
+        back: mem::replace(&mut change.lines, lines.collect()),
+        status: status.unwrap_or(order.status),
+        total: order.total,
+        change,
+    })
 }
 
 /// What stands in a new record.

@@ -56,6 +56,7 @@ async fn waiting(store: &Store<MemoryEngine>, mails: u64) -> Vec<SqsMessage> {
         let order = order(1, &format!("O-{number}"), &[("A", 1)]);
         let told = Told::Order(OrderTold {
             change: Change::new(&order, None),
+            back: Vec::new(),
             status: Status::Completed,
             total: Decimal::new(999, 2),
         });

@@ -1,6 +1,6 @@
 //! `notifications`: what customers were told, and whoever runs the mill, and what they would be.
 
-mod letters;
+pub mod letters;
 
 use std::collections::BTreeMap;
 
