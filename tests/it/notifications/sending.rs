@@ -191,7 +191,8 @@ async fn a_refusal_is_kept_in_its_words_and_not_asked_for_again() {
     assert_eq!(unknown, Ok(Resent::Unknown));
 
     let day = "2026-03-01".parse().expect("a day");
-    let stats = store.notification_stats(day, day).await.expect("stats");
+    let stats = store.notification_stats(Some(day), Some(day), now()).await;
+    let stats = stats.expect("stats").counts;
     assert_eq!(stats.values().sum::<u64>(), 8);
     assert_eq!(
         stats[&(Channel::Email, Kind::Confirmation, Standing::Sent)],
