@@ -1,5 +1,6 @@
 //! What customers are told: once, whatever is delivered again or dies half way.
 
+mod facts;
 mod faults_on_stack;
 mod feedback;
 mod feedback_on_stack;
@@ -7,6 +8,7 @@ mod imports;
 mod measured;
 mod on_stack;
 mod optout_on_stack;
+mod rate;
 mod sending;
 pub mod support;
 pub mod telling;

@@ -174,6 +174,7 @@ impl Case {
             customer_id: format!("C #{}/ü", self.below(pools.customers)),
             failure: failed.then(|| self.of(&Reason::ALL)),
             refund_id: None,
+            reason: None,
             deed: None,
             currency,
             total,

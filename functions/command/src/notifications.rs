@@ -29,7 +29,7 @@ pub struct Again {
     post, path = "/notifications/{notification_id}/resend", tag = "notifications", operation_id = "resend_notification",
     params(("notification_id" = String, Path)), request_body = Option<Again>,
     responses(
-        (status = 200, description = "On its way again, or in the log", body = Data<Notification>),
+        (status = 200, description = "On its way again", body = Data<Notification>),
         (status = 404, description = "No such notification"),
         (status = 409, description = "It was sent, and `force` was not asked for"),
     ),

@@ -13,11 +13,11 @@ use std::time::Duration;
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::Fault;
-use domain::notification::{Kind, Name, Standing};
+use domain::notification::{Name, Standing};
 use domain::preferences::Channel;
 use edge::Invocation;
 use edge::entries::{self, EntryName, Event, Named};
-use edge::mail::{MailMessage, Mails};
+use edge::mail::{self, MailMessage, Mails};
 use edge::messages::{self, Queue};
 use notices::Notices;
 use store::imports::id_of_ended;
@@ -245,20 +245,7 @@ async fn tell_all<E: Engine, Q, N, M: Mails>(
     Ok(plan.answers)
 }
 
-/// Once or more: its id tells.
 fn log(planned: &Planned) {
-    let (name, notice) = (&planned.name, &planned.notice);
-    let id = name.order_id.as_str();
-    let (order_id, import_id) = match name.kind {
-        Kind::Import => (None, Some(id)),
-        _ => (Some(id), None),
-    };
-    tracing::info!(
-        notification.id = name.id(),
-        order.id = order_id,
-        import.id = import_id,
-        subject = notice.subject,
-        text = notice.text,
-        "notified"
-    );
+    let notice = &planned.notice;
+    mail::log(&planned.name, &notice.subject, &notice.text);
 }

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::journal::{Change, Entry, Kind, Outcome};
-use domain::notification::{Name, OrderTold, Told};
+use domain::Fault;
+use domain::journal::{Change, Entry, Outcome};
+use domain::notification::{Name, Told};
 use domain::preferences::Channel;
-use domain::{Fault, Status};
 use edge::entries::{EntryName, Named};
 use jiff::Timestamp;
 use notices::Notice;
 use store::Engine;
 use store::customers::Addressee;
 use store::lists::imports::Source;
-use store::notifications::{New, NotificationRecord};
+use store::notifications::{New, NotificationRecord, told_of};
 use store::orders::OrderRecord;
 
 use crate::{Ports, Subject};
@@ -156,35 +156,11 @@ fn of_change<E, Q, N, M>(
     addressee: Option<&Addressee>,
     now: Timestamp,
 ) -> Result<(NotificationRecord, Notice), Fault> {
-    let of_order = || {
-        let order_id = &change.order_id;
-        order.ok_or_else(|| Fault::Corrupt(format!("order {order_id} is told of, and not there")))
-    };
-    let (status, total) = match change.outcome() {
-        Outcome::Completed => (Status::Completed, change.total),
-        Outcome::Failed(_) => (Status::Failed, change.total),
-        Outcome::Refunded => (of_order()?.status, of_order()?.total),
-        Outcome::Done(Kind::Shipped) => (Status::Shipped, of_order()?.total),
-        Outcome::Done(Kind::Delivered) => (Status::Delivered, of_order()?.total),
-        Outcome::Done(Kind::Cancelled) => (Status::Cancelled, of_order()?.total),
-    };
-    let mut change = change.clone();
-    // The journal need not repeat what was ordered; who reads a letter wants to know what is in the parcel.
-    if let (Outcome::Done(Kind::Shipped | Kind::Delivered), Some(order)) = (change.outcome(), order)
-    {
-        let lines = order.lines.iter();
-        let lines = lines.map(|line| (line.sku.clone(), line.quantity, line.unit_price));
-        change.lines = lines.collect();
-    }
-    let kind = Name::of(&change).kind;
+    let told = told_of(change.clone(), order)?;
+    let kind = Name::of(change).kind;
     let channel = addressee.map_or(Channel::Log, |addressee| addressee.channel_of(kind));
     let customer = addressee.and_then(|addressee| addressee.contact.name.as_deref());
-    let told = Told::Order(OrderTold {
-        change,
-        status,
-        total,
-    });
-    record(ports, told, channel, customer, now)
+    record(ports, Told::Order(told), channel, customer, now)
 }
 
 fn record<E, Q, N, M>(

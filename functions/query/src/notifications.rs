@@ -1,22 +1,18 @@
 //! What customers were told, and how much of it.
 
-use std::collections::BTreeMap;
-
 use api::document::one_of;
-use api::views::Notification;
+use api::views::{Notification, NotificationStats};
 use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Params, Problem, Segment};
 use axum::Json;
 use axum::extract::State;
 use domain::notification::{self, Kind, Standing};
 use domain::preferences::Channel;
-use jiff::Span;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
-use store::lists::notifications::{Counts, NotificationFilter, added};
+use serde::Deserialize;
+use store::lists::notifications::NotificationFilter;
 use store::page::Position;
+use utoipa::IntoParams;
 use utoipa::openapi::{RefOr, Schema};
-use utoipa::{IntoParams, ToSchema};
 
 use crate::Shared;
 
@@ -168,56 +164,6 @@ pub struct Period {
     to_date: Option<Date>,
 }
 
-/// Counted one by one. What is not pending was a success or has failed.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct NotificationStats {
-    #[schema(value_type = String, format = Date)]
-    from_date: Date,
-    #[schema(value_type = String, format = Date)]
-    to_date: Date,
-    /// Successes, failures, and what is pending.
-    total_notifications: u64,
-    /// Those that were sent, by mail or to the log.
-    success_notifications: u64,
-    /// Those that reached nobody: `failed`, and `suppressed`.
-    failed_notifications: u64,
-    /// The same as successes: what is sent was taken by the mail service, or is in the log.
-    sent_notifications: u64,
-    pending_notifications: u64,
-    /// Those that were to be sent, and were refused: `failed` alone.
-    failed_sends: u64,
-    /// `email` and `log`, where there are any.
-    by_channel: BTreeMap<String, Outcomes>,
-    /// Those of today, whatever days were asked for.
-    today: Outcomes,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
-pub struct Outcomes {
-    total: u64,
-    success: u64,
-    failed: u64,
-}
-
-impl Outcomes {
-    fn add(&mut self, status: Standing, count: u64) {
-        self.total += count;
-        match status {
-            Standing::Pending => {}
-            Standing::Sent => self.success += count,
-            Standing::Failed | Standing::Suppressed => self.failed += count,
-        }
-    }
-
-    fn of(counts: &Counts) -> Outcomes {
-        let mut outcomes = Outcomes::default();
-        for ((_, _, status), count) in counts {
-            outcomes.add(*status, *count);
-        }
-        outcomes
-    }
-}
-
 /// How many notifications there are of some days, and how they ended.
 #[utoipa::path(
     get, path = "/notifications/stats", tag = "notifications", operation_id = "notification_stats", params(Period),
@@ -229,38 +175,7 @@ pub async fn stats(
     At(now): At,
     Params(params): Params<Period>,
 ) -> Answer<Json<Data<NotificationStats>>> {
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let to_date = params.to_date.unwrap_or(today);
-    let from_date = params.from_date;
-    let from_date = from_date.unwrap_or_else(|| to_date.saturating_sub(Span::new().days(29)));
-    let mut days = app.store.notification_days(from_date, to_date).await?;
-    let counts = added(days.values());
-    let of_today = match days.remove(&today) {
-        Some(counted) => counted,
-        None => app.store.notification_stats(today, today).await?,
-    };
-    let mut by_channel: BTreeMap<String, Outcomes> = BTreeMap::new();
-    for ((channel, _, status), count) in &counts {
-        let outcomes = by_channel.entry(channel.to_string()).or_default();
-        outcomes.add(*status, *count);
-    }
-    let standing = |wanted| {
-        let found = counts
-            .iter()
-            .filter(|((_, _, status), _)| *status == wanted);
-        found.map(|(_, count)| count).sum()
-    };
-    let all = Outcomes::of(&counts);
-    Ok(Data::new(NotificationStats {
-        from_date,
-        to_date,
-        total_notifications: all.total,
-        success_notifications: all.success,
-        failed_notifications: all.failed,
-        sent_notifications: all.success,
-        pending_notifications: standing(Standing::Pending),
-        failed_sends: standing(Standing::Failed),
-        by_channel,
-        today: Outcomes::of(&of_today),
-    }))
+    let (from, to) = (params.from_date, params.to_date);
+    let counted = app.store.notification_stats(from, to, now).await?;
+    Ok(Data::new(NotificationStats::of(&counted)))
 }

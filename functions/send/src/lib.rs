@@ -9,6 +9,7 @@ mod pace;
 mod post;
 mod refusal;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -16,9 +17,10 @@ use domain::Fault;
 use domain::notification::{Name, Standing};
 use domain::preferences::Channel;
 use edge::Invocation;
-use edge::mail::MailMessage;
+use edge::mail::{self, MailMessage};
 use edge::messages::{self, Queue};
 use edge::optout::{Links, Subject};
+use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use notices::Notices;
 use store::notifications::{Begun, Ended, NotificationRecord};
@@ -27,7 +29,7 @@ use tokio::time::Instant;
 
 use known::Known;
 
-pub use pace::{PROCESSES, Pace};
+pub use pace::Pace;
 pub use post::{Letter, Post, Posted, Ses};
 
 /// What is left of a run when no mail is begun any more: the service may take its time, and its answer has to be put on record.
@@ -40,6 +42,9 @@ const UNANSWERED: [SignedDuration; 4] = [
     SignedDuration::from_mins(15),
     SignedDuration::from_mins(60),
 ];
+
+/// Mails of a process that are on their way at the same time: as many as a batch has. The rate is for `Pace` to keep.
+const MAILS_AT_ONCE: usize = 10;
 
 /// How long to wait with what could not be put on record.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -78,24 +83,32 @@ pub async fn handle<E: Engine, Q: Queue, P: Post>(
     };
     messages::hide_all(ports.queue, &event.records, invocation.remaining).await?;
     let mut failed: Vec<(&SqsMessage, Fault)> = Vec::new();
-    let mut named: Vec<(&SqsMessage, Name)> = Vec::new();
+    // Two messages of one mail are no harm one after the other. At once, the second would find the first at it.
+    let mut named: BTreeMap<Name, Vec<&SqsMessage>> = BTreeMap::new();
     for message in &event.records {
         match MailMessage::read(message.body.as_deref().unwrap_or_default()) {
-            Ok(name) => named.push((message, name)),
+            Ok(name) => named.entry(name).or_default().push(message),
             Err(fault) => failed.push((message, fault)),
         }
     }
-    match Known::of(ports.store, named.iter().map(|(_, name)| name)).await {
+    match Known::of(ports.store, named.keys()).await {
         Ok(known) => {
-            for (message, name) in named {
-                if let Err(fault) = work_off(ports, &known, &name, &run).await {
-                    failed.push((message, fault));
+            let (known, run) = (&known, &run);
+            let mut mails = stream::iter(named)
+                .map(async |(name, messages)| {
+                    let outcome = work_off(ports, known, &name, run).await;
+                    (messages, outcome)
+                })
+                .buffer_unordered(MAILS_AT_ONCE);
+            while let Some((messages, outcome)) = mails.next().await {
+                if let Err(fault) = outcome {
+                    failed.extend(messages.into_iter().map(|one| (one, fault.clone())));
                 }
             }
         }
         Err(fault) => {
-            let all = named.into_iter();
-            failed.extend(all.map(|(message, _)| (message, fault.clone())));
+            let all = named.into_values().flatten();
+            failed.extend(all.map(|message| (message, fault.clone())));
         }
     }
     let mut response = SqsBatchResponse::default();
@@ -149,7 +162,8 @@ async fn work_off<E: Engine, Q, P: Post>(
     if record.status != Standing::Pending {
         return Ok(());
     }
-    if !ports.pace.turn(run.last_call()).await {
+    let is_mail = record.channel == Channel::Email;
+    if is_mail && !ports.pace.turn(run.last_call()).await {
         let waits = "too many mails are before this one";
         return Err(Fault::Transient(waits.to_owned()));
     }
@@ -213,6 +227,26 @@ fn unanswered(record: &NotificationRecord, why: String, now: Timestamp) -> Ended
     }
 }
 
+/// What was for the log, and is told once more.
+async fn logged<E: Engine, Q, P>(
+    ports: &Ports<'_, E, Q, P>,
+    known: &Known,
+    record: &NotificationRecord,
+) -> Result<Ended, Fault> {
+    let name = record.name();
+    let customer = match record.customer_id() {
+        Some(id) => {
+            let addressee = known.addressee(ports.store, id, name.kind).await?;
+            addressee.contact.name
+        }
+        None => None,
+    };
+    let (notices, customer) = (ports.notices, customer.as_deref());
+    let notice = notices.told(ports.language, &record.told, customer, None)?;
+    mail::log(&name, &notice.subject, &notice.text);
+    Ok(Ended::Sent { message_id: None })
+}
+
 async fn posted<E: Engine, Q, P: Post>(
     ports: &Ports<'_, E, Q, P>,
     known: &Known,
@@ -220,6 +254,9 @@ async fn posted<E: Engine, Q, P: Post>(
     run: &Run,
 ) -> Result<Ended, Fault> {
     let (name, last_call) = (record.name(), run.last_call());
+    if record.channel == Channel::Log {
+        return logged(ports, known, record).await;
+    }
     let (address, customer, subject) = match record.customer_id() {
         Some(customer_id) => {
             // As it is now: the customer may have said something since.
@@ -264,7 +301,10 @@ async fn posted<E: Engine, Q, P: Post>(
             return Err(Fault::Transient("no time is left for an answer".to_owned()));
         }
         let why = match ports.post.mail(&letter).await? {
-            Posted::Accepted { message_id } => return Ok(Ended::Sent { message_id }),
+            Posted::Accepted { message_id } => {
+                let message_id = Some(message_id);
+                return Ok(Ended::Sent { message_id });
+            }
             Posted::Refused { why } => return Ok(Ended::Failed(why)),
             Posted::Throttled { why } => why,
             Posted::Unanswered { why } => return Ok(unanswered(record, why, run.now())),
@@ -272,6 +312,10 @@ async fn posted<E: Engine, Q, P: Post>(
         match waits.next().map(|wait| Instant::now() + wait) {
             Some(again) if again <= last_call => tokio::time::sleep_until(again).await,
             _ => return Err(Fault::Transient(why)),
+        }
+        // A mail once more counts as one more.
+        if !ports.pace.turn(last_call).await {
+            return Err(Fault::Transient(why));
         }
     }
 }

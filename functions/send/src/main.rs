@@ -15,7 +15,10 @@ async fn main() -> Result<(), Error> {
         store: &process.store(&[Table::Notifications, Table::Customers, Table::Suppressions])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
         post: &Ses::new(&process.aws, &process.meter, sender, reply_to, set),
-        pace: &Pace::of_rate(settings::parsed("MAIL_RATE")?),
+        pace: &Pace::shared(
+            settings::parsed("MAIL_RATE")?,
+            settings::parsed("MAIL_CONCURRENCY")?,
+        ),
         notices: &Notices::new()?,
         language: &settings::required("MAIL_LANGUAGE")?,
         operator: Some(operator.as_str()).filter(|address| !address.is_empty()),

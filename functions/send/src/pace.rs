@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Processes that work on the queue at once: as many as the template lets, the fewest that the service can.
-pub const PROCESSES: u32 = 2;
-
 /// The share of one process.
 pub struct Pace {
     between: Duration,
@@ -16,10 +13,10 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// So many mails a second by all processes together.
-    pub fn of_rate(rate: u32) -> Pace {
+    /// So many mails a second by all of so many processes together.
+    pub fn shared(rate: u32, processes: u32) -> Pace {
         Pace {
-            between: Duration::from_secs(1) * PROCESSES / rate.max(1),
+            between: Duration::from_secs(1) * processes.max(1) / rate.max(1),
             next: Mutex::new(None),
         }
     }
@@ -47,7 +44,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn mails_go_out_one_after_the_other() {
-        let pace = Pace::of_rate(10);
+        let pace = Pace::shared(10, 2);
         let begun = Instant::now();
         let by = begun + Duration::from_secs(1);
         for number in 0..6 {

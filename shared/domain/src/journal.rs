@@ -59,6 +59,9 @@ pub struct Change {
     /// The refund that this is: part of a completed order goes back.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<String>,
+    /// Why it goes back, in the words of whoever asked for that.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What somebody did with a completed order.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub deed: Option<Deed>,
@@ -130,6 +133,7 @@ impl Change {
             customer_id: order.customer_id.clone(),
             failure,
             refund_id: None,
+            reason: None,
             deed: None,
             currency: order.currency,
             total: order.total,
@@ -139,6 +143,12 @@ impl Change {
                 .map(|line| (line.sku.clone(), line.quantity, line.unit_price))
                 .collect(),
         }
+    }
+
+    /// Why somebody did this, where he said so.
+    pub fn why(&self) -> Option<&str> {
+        let of_deed = || self.deed.as_ref()?.reason.as_deref();
+        self.reason.as_deref().or_else(of_deed)
     }
 
     pub fn outcome(&self) -> Outcome {

@@ -145,8 +145,11 @@ impl Told {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTold {
-    /// As the journal tells it; with the order's lines where it names none, for they are part of the text.
+    /// As the journal tells it, but for its lines: these are the order's, whatever the change is about.
     pub change: Change,
+    /// What came back of the order by this change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<(String, u32, Decimal)>,
     /// What the order was.
     pub status: Status,
     /// What the order costs, whatever the change is about.

@@ -33,6 +33,8 @@ use store::dynamo::{DynamoEngine, Meter};
 use store::schema::Table;
 use store::{AnyEngine, Store};
 use tracing::Instrument;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use aws::CountCalls;
 use failure::Failure;
@@ -61,19 +63,7 @@ pub struct Invocation {
 impl Process {
     /// To be called once, first thing in `main`.
     pub fn start() -> Result<Process, Fault> {
-        let mut filter = tracing_subscriber::EnvFilter::from_default_env();
-        for always in [
-            // At its last level the runtime writes whole events, which hold tokens and what orders are about.
-            "lambda_runtime::layers::api_response=info",
-            // So does the SDK with requests and answers: whole mails, with the links in them.
-            "aws_smithy_runtime=info",
-            // Who asked for what is said at every level.
-            "api::caller=info",
-        ] {
-            let always = always.parse();
-            filter =
-                filter.add_directive(always.map_err(|error| Fault::Corrupt(format!("{error}")))?);
-        }
+        let filter = filter(&settings::optional("RUST_LOG"))?;
         tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
@@ -196,6 +186,26 @@ impl Process {
     }
 }
 
+/// What is written at this level.
+fn filter(level: &str) -> Result<EnvFilter, Fault> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into());
+    let mut filter = filter.parse_lossy(level);
+    for always in [
+        // At its last level the runtime writes whole events, which hold tokens and what orders are about.
+        "lambda_runtime::layers::api_response",
+        // So does the SDK with requests and answers: whole mails, with the links in them.
+        "aws_smithy_runtime",
+        // Who asked for what is said at every level.
+        "api::caller",
+        // A level is no reason to tell a customer nothing.
+        mail::LOG,
+    ] {
+        let always = format!("{always}=info").parse();
+        filter = filter.add_directive(always.map_err(|error| Fault::Corrupt(format!("{error}")))?);
+    }
+    Ok(filter)
+}
+
 fn invocation(deadline_ms: u64) -> Invocation {
     let now = Timestamp::now();
     let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(deadline_ms);
@@ -214,5 +224,57 @@ fn report(meter: &Meter) {
     let usage = meter.take();
     if let Ok(usage) = serde_json::to_string(&usage) {
         tracing::info!(usage, "used");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use domain::notification::Name;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("a lock").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written_at(level: &str) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_env_filter(filter(level).expect("a filter"))
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let name = Name::at("O-1", "confirmation#1").expect("a name");
+            mail::log(&name, "a subject", "a text");
+            tracing::info!("something else");
+            tracing::error!("something bad");
+        });
+        let lines = lines.0.lock().expect("a lock").clone();
+        String::from_utf8(lines).expect("a text")
+    }
+
+    #[test]
+    fn what_is_told_by_the_log_is_written_at_every_level() {
+        for level in ["error", "warn", "info", "off", ""] {
+            let lines = written_at(level);
+            let told = "\"subject\":\"a subject\",\"text\":\"a text\"";
+            assert!(lines.contains(told), "{level}: {lines}");
+            assert_eq!(lines.contains("something else"), level == "info", "{level}");
+            assert_eq!(lines.contains("something bad"), level != "off", "{level}");
+        }
     }
 }

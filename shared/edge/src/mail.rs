@@ -3,7 +3,7 @@
 //! Who has something to tell puts it on record first, and sends its message then. A message may come any number of times: the
 //! record says whether there is anything left to send.
 
-use domain::notification::{Name, Standing};
+use domain::notification::{Kind, Name, Standing};
 use domain::{Fault, ids};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ use crate::outbox::{Outgoing, SqsOutbox};
 
 /// The tag of mails that names a notification: by it a person, and `feedback`, find what the service says of one.
 pub const TAG: &str = "notification";
+
+/// What is written for the log is marked by this, and written at every level.
+pub const LOG: &str = "notices::log";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,8 +58,28 @@ impl Mails for SqsOutbox {
     }
 }
 
-/// Has a notification sent once more: one that failed, or any where that is forced. One whose message was lost is sent again
-/// by a repetition that is forced.
+/// Tells by the log. Once or more: its id tells.
+pub fn log(name: &Name, subject: &str, text: &str) {
+    let id = name.order_id.as_str();
+    let (order_id, import_id) = match name.kind {
+        Kind::Import => (None, Some(id)),
+        _ => (Some(id), None),
+    };
+    tracing::info!(
+        target: LOG,
+        {
+            notification.id = name.id(),
+            order.id = order_id,
+            import.id = import_id,
+            subject = subject,
+            text = text,
+        },
+        "notified"
+    );
+}
+
+/// Has a notification sent once more, by the way that it went: one that failed, or any where that is forced. One whose message
+/// was lost is sent again by a repetition that is forced.
 pub async fn resend<E: Engine>(
     store: &Store<E>,
     mails: &impl Mails,

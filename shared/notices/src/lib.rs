@@ -3,12 +3,14 @@
 //!
 //! Knows no channel and no address. The same notification always reads the same.
 
-use domain::journal::Change;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use domain::money::whole;
 use domain::notification::{ImportTold, Kind, Name, OrderTold, Told};
 use domain::preferences::{Channel, Preferences};
 use domain::progress::ImportStatus;
-use domain::{Fault, Reason, Status};
+use domain::{Fault, Reason};
 use jiff::Timestamp;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use rust_decimal::Decimal;
@@ -17,43 +19,11 @@ use serde::Serialize;
 /// The language that every text is there in.
 const FIRST: &str = "en";
 
-macro_rules! folder {
-    ($language:literal: $($file:literal),+ $(,)?) => {
-        [$((
-            concat!($language, "/", $file),
-            include_str!(concat!("../templates/", $language, "/", $file)),
-        )),+]
-    };
-}
-
-const FILES: [(&str, &str); 25] = folder!["en":
-    "layout.txt", "layout.html", "reason.txt",
-    "confirmation.subject", "confirmation.txt", "confirmation.html",
-    "failed.subject", "failed.txt", "failed.html",
-    "refund.subject", "refund.txt", "refund.html",
-    "shipping.subject", "shipping.txt", "shipping.html",
-    "delivery.subject", "delivery.txt", "delivery.html",
-    "cancellation.subject", "cancellation.txt", "cancellation.html",
-    "import.subject", "import.txt", "import.html",
-    "optout.html",
-];
+/// `language/file`, and what is in it.
+const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// Of pages. Whoever serves one says by its hash that no other style is meant.
 pub const STYLE: &str = include_str!("../templates/optout.css");
-
-/// What there is to tell of an order.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
-    pub change: &'a Change,
-    /// What the order is.
-    pub status: Status,
-    /// What the order costs.
-    pub total: Decimal,
-    /// The customer's name, where it is known.
-    pub customer: Option<&'a str>,
-    /// Where the customer may say that this is too much mail. Nothing, where nobody could follow it.
-    pub optout: Option<&'a str>,
-}
 
 /// What the page says that a link of a mail leads to.
 #[derive(Debug, Clone, Copy)]
@@ -111,22 +81,6 @@ impl From<Choice<'_>> for Choices {
     }
 }
 
-impl<'a> Facts<'a> {
-    pub fn of(
-        order: &'a OrderTold,
-        customer: Option<&'a str>,
-        optout: Option<&'a str>,
-    ) -> Facts<'a> {
-        Facts {
-            change: &order.change,
-            status: order.status,
-            total: order.total,
-            customer,
-            optout,
-        }
-    }
-}
-
 /// A notification as it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Notice {
@@ -150,16 +104,22 @@ struct Page<'a> {
     /// What goes back, or is about to.
     amount: String,
     refunded: bool,
+    /// Why the order failed: the name of a reason.
     reason: Option<&'a str>,
+    /// Why somebody did this, in his words.
+    note: Option<&'a str>,
     optout: Option<&'a str>,
-    lines: Vec<Line<'a>>,
+    /// What was ordered.
+    lines: Vec<Line>,
+    /// What comes back of it.
+    back: Vec<Line>,
     /// Tells two mails of one notification from mails of two.
     reference: String,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
-    sku: &'a str,
+struct Line {
+    sku: String,
     quantity: u32,
     price: String,
 }
@@ -187,28 +147,57 @@ struct ImportPage<'a> {
 /// All texts, read once.
 pub struct Notices {
     texts: Environment<'static>,
+    /// Of its files.
+    names: BTreeSet<&'static str>,
 }
 
 impl Notices {
     pub fn new() -> Result<Notices, Fault> {
+        Notices::with(&[])
+    }
+
+    /// These files too, as if they were among the templates.
+    pub fn with(more: &[(&'static str, &'static str)]) -> Result<Notices, Fault> {
         let mut texts = Environment::new();
         texts.set_trim_blocks(true);
         texts.set_lstrip_blocks(true);
         // A template that asks for what is not there would print a hole into a letter.
         texts.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, source) in FILES {
+        let files = || FILES.iter().chain(more);
+        let names: BTreeSet<&str> = files().map(|(name, _)| *name).collect();
+        let known = names.clone();
+        texts.set_path_join_callback(move |file, parent| {
+            let name = name_in(&known, language_of(parent), file);
+            name.map_or(Cow::Borrowed(file), Cow::Borrowed)
+        });
+        for (name, source) in files() {
             texts
                 .add_template(name, source)
                 .map_err(|error| unwritten(name, &error))?;
         }
-        Ok(Notices { texts })
+        Ok(Notices { texts, names })
     }
 
-    /// In this language (`de-AT`), else in that without its region (`de`), else in English.
-    pub fn write(&self, language: &str, facts: &Facts<'_>) -> Result<Notice, Fault> {
-        let name = Name::of(facts.change);
-        let change = facts.change;
+    /// What there is to fill in: `language/file`.
+    pub fn files(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.names.iter().copied()
+    }
+
+    fn told_of_order(
+        &self,
+        language: &str,
+        told: &OrderTold,
+        customer: Option<&str>,
+        optout: Option<&str>,
+    ) -> Result<Notice, Fault> {
+        let change = &told.change;
+        let name = Name::of(change);
         let written = |amount| whole(amount, change.currency).to_string();
+        let line = |(sku, quantity, price): &'_ (String, u32, Decimal)| Line {
+            sku: sku.clone(),
+            quantity: *quantity,
+            price: written(*price),
+        };
         let unpriced = matches!(
             change.failure,
             Some(Reason::UnknownProduct | Reason::NoPrice)
@@ -216,30 +205,26 @@ impl Notices {
         let costs = |price: &Decimal| !price.is_zero();
         let page = Page {
             order_id: &change.order_id,
-            customer: facts.customer.filter(|name| !name.trim().is_empty()),
-            status: facts.status.name(),
+            customer: customer.filter(|name| !name.trim().is_empty()),
+            status: told.status.name(),
             currency: change.currency.code(),
-            total: (!unpriced || costs(&facts.total)).then(|| written(facts.total)),
+            total: (!unpriced || costs(&told.total)).then(|| written(told.total)),
             priced: !unpriced || change.lines.iter().any(|(_, _, price)| costs(price)),
             amount: written(change.total),
             refunded: !change.total.is_zero(),
             reason: change.failure.map(|reason| reason.name()),
-            optout: facts.optout,
-            lines: change
-                .lines
-                .iter()
-                .map(|(sku, quantity, price)| Line {
-                    sku,
-                    quantity: *quantity,
-                    price: written(*price),
-                })
-                .collect(),
+            note: change.why(),
+            optout,
+            lines: change.lines.iter().map(line).collect(),
+            back: told.back.iter().map(line).collect(),
             reference: name.id(),
         };
         self.notice(language, name.kind, &page)
     }
 
-    /// What a record tells, to a customer of this name; with that link, where there is one.
+    /// What a record tells, to a customer of this name; with that link, where the customer may say that this is too much mail.
+    ///
+    /// In this language (`de-AT`), else in that without its region (`de`), else in English: each of its parts for itself.
     pub fn told(
         &self,
         language: &str,
@@ -248,7 +233,7 @@ impl Notices {
         optout: Option<&str>,
     ) -> Result<Notice, Fault> {
         match told {
-            Told::Order(order) => self.write(language, &Facts::of(order, customer, optout)),
+            Told::Order(order) => self.told_of_order(language, order, customer, optout),
             Told::Import(import) => self.write_import(language, import),
         }
     }
@@ -303,18 +288,31 @@ impl Notices {
         part: &str,
         page: &impl Serialize,
     ) -> Result<String, Fault> {
-        let short = language.split(['-', '_']).next().unwrap_or_default();
-        let found = [language, short, FIRST].into_iter().find_map(|language| {
-            let name = format!("{}/{text}.{part}", language.to_ascii_lowercase());
-            self.texts.get_template(&name).ok()
-        });
-        let template =
-            found.ok_or_else(|| Fault::Corrupt(format!("there is no text {text}.{part}")))?;
+        let file = format!("{text}.{part}");
+        let found = name_in(&self.names, language, &file);
+        let found = found.and_then(|name| self.texts.get_template(name).ok());
+        let template = found.ok_or_else(|| Fault::Corrupt(format!("there is no text {file}")))?;
+        let page = context! { lang => language_of(template.name()), ..Value::from_serialize(page) };
         let filled = template
             .render(page)
             .map_err(|error| unwritten(template.name(), &error))?;
         Ok(filled.trim().to_owned())
     }
+}
+
+/// The folder of a file.
+fn language_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or_default()
+}
+
+/// This file in this language, else in that without its region, else in English.
+fn name_in(names: &BTreeSet<&'static str>, language: &str, file: &str) -> Option<&'static str> {
+    let language = language.replace('_', "-").to_ascii_lowercase();
+    let short = language.split('-').next().unwrap_or_default();
+    [&language, short, FIRST].into_iter().find_map(|language| {
+        let name = format!("{language}/{file}");
+        names.get(name.as_str()).copied()
+    })
 }
 
 fn unwritten(name: &str, error: &minijinja::Error) -> Fault {

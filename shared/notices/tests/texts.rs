@@ -1,60 +1,45 @@
 //! Every text as customers read it. The files in `texts` are what is expected: `WRITE_TEXTS=1 cargo test -p notices` writes
-//! them anew.
+//! them anew, once `WRITE_TEXTS=1 cargo test -p it texts_are_made_of` has written what is told.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use domain::journal::{Change, Deed, Kind};
-use domain::notification::{self, ImportTold, Told};
+use domain::Reason;
+use domain::notification::{self, ImportTold, OrderTold, Told};
 use domain::preferences::{Channel, Preferences};
 use domain::progress::{ImportStatus, Progress};
-use domain::{Reason, Status};
-use notices::{Choice, Facts, Notice, Notices};
+use notices::{Choice, Notice, Notices};
 use rust_decimal::Decimal;
 
-fn change() -> Change {
-    Change {
-        order_id: "A-2001".to_owned(),
-        customer_id: "C-1".to_owned(),
-        failure: None,
-        refund_id: None,
-        deed: None,
-        currency: "USD".parse().expect("a currency"),
-        total: Decimal::new(2325, 1),
-        lines: vec![
-            ("PINE-SHELF".to_owned(), 2, Decimal::new(11613, 2)),
-            ("HOOK".to_owned(), 4, Decimal::ZERO),
-        ],
+const OPTOUT: &str = "https://shop.example/unsubscribe/AbC-_9";
+
+/// What there is to tell, as it was put on record: `tests/it` holds these against what `notify` does.
+fn told(text: &str) -> Told {
+    let path = folder().join("told").join(format!("{text}.json"));
+    let json = std::fs::read_to_string(&path).expect("a file");
+    serde_json::from_str(&json).expect("what is told")
+}
+
+fn order(text: &str) -> OrderTold {
+    match told(text) {
+        Told::Order(order) => order,
+        Told::Import(_) => panic!("{text} is of an order"),
     }
 }
 
-fn done(kind: Kind) -> Change {
-    let deed = Deed {
-        kind,
-        requested_by: "tests".to_owned(),
-        reason: Some("a word among ourselves".to_owned()),
-    };
-    Change {
-        deed: Some(deed),
-        ..change()
-    }
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests")
 }
 
-fn written(change: &Change, status: Status, customer: Option<&str>) -> Notice {
-    let facts = Facts {
-        change,
-        status,
-        total: Decimal::new(2325, 1),
-        customer,
-        optout: Some("https://shop.example/unsubscribe/AbC-_9"),
-    };
+fn written(told: &OrderTold, customer: Option<&str>) -> Notice {
+    let told = Told::Order(told.clone());
     let notices = Notices::new().expect("texts");
-    notices.write("en", &facts).expect("a notice")
+    let notice = notices.told("en", &told, customer, Some(OPTOUT));
+    notice.expect("a notice")
 }
 
 fn check_file(name: &str, text: &str) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/texts");
-    let path = folder.join(name);
+    let path = folder().join("texts").join(name);
     if std::env::var_os("WRITE_TEXTS").is_some() {
         std::fs::write(&path, text).expect("written");
     }
@@ -72,35 +57,35 @@ fn check(name: &str, notice: &Notice) {
 #[test]
 fn what_customers_read() {
     let ada = Some("Ada Byron");
-    check("confirmation", &written(&change(), Status::Completed, ada));
-    let refund = Change {
-        refund_id: Some("re_1".to_owned()),
-        total: Decimal::new(5, 0),
-        ..change()
-    };
-    check("refund", &written(&refund, Status::Shipped, ada));
-    check(
+    for text in [
+        "confirmation",
         "shipping",
-        &written(&done(Kind::Shipped), Status::Shipped, ada),
-    );
-    check(
         "delivery",
-        &written(&done(Kind::Delivered), Status::Delivered, ada),
-    );
-    let cancelled = done(Kind::Cancelled);
-    check("cancellation", &written(&cancelled, Status::Cancelled, ada));
-    let owed_nothing = Change {
-        total: Decimal::ZERO,
-        ..cancelled
-    };
-    let notice = written(&owed_nothing, Status::Cancelled, ada);
-    check("cancellation-without-refund", &notice);
+        "refund",
+        "refund-by-amount",
+        "refund-by-lines",
+        "refund-of-cancelled",
+        "cancellation",
+        "cancellation-after-refund",
+        "cancellation-without-refund",
+        "failed-out_of_stock",
+    ] {
+        let (order, notice) = (order(text), written(&order(text), ada));
+        check(text, &notice);
+        for (sku, quantity, price) in &order.change.lines {
+            let line = format!("  {quantity} x {sku}, {price} USD each\n");
+            assert!(notice.text.contains(&line), "{text}: {line}");
+        }
+        if let Some(why) = order.change.why() {
+            let why = format!("Reason: {why}");
+            let both = [&notice.text, &notice.html];
+            assert!(both.iter().all(|one| one.contains(&why)), "{text}");
+        }
+    }
     for reason in Reason::ALL {
-        let failed = Change {
-            failure: Some(reason),
-            ..change()
-        };
-        let notice = written(&failed, Status::Failed, ada);
+        let mut failed = order("failed-out_of_stock");
+        failed.change.failure = Some(reason);
+        let notice = written(&failed, ada);
         assert!(
             !notice.text.contains("it could not be completed"),
             "{reason}"
@@ -110,22 +95,27 @@ fn what_customers_read() {
 }
 
 #[test]
+fn what_came_back_stands_apart_from_what_was_ordered() {
+    let notice = written(&order("refund-by-lines"), None);
+    let (before, after) = notice.text.split_once("Order A-4").expect("an order");
+    assert!(before.contains("We sent 9.99 USD back to you"), "{before}");
+    assert!(before.contains("  1 x PINE-SHELF, 9.99 USD each\n"));
+    assert!(after.contains("  2 x PINE-SHELF, 9.99 USD each\n"));
+    assert!(after.contains("Total: 29.97 USD\n"), "{after}");
+    let by_amount = written(&order("refund-by-amount"), None);
+    assert!(by_amount.text.contains("We sent 5.00 USD back to you"));
+    assert!(!by_amount.text.contains("came back"), "{}", by_amount.text);
+}
+
+#[test]
 fn what_has_no_price_is_not_told_to_cost_nothing() {
-    let unpriced = Change {
-        failure: Some(Reason::NoPrice),
-        total: Decimal::ZERO,
-        lines: vec![("DESK".to_owned(), 2, Decimal::ZERO)],
-        ..change()
-    };
-    let facts = Facts {
-        change: &unpriced,
-        status: Status::Failed,
-        total: Decimal::ZERO,
-        customer: None,
-        optout: None,
-    };
+    let mut unpriced = order("failed-out_of_stock");
+    unpriced.change.failure = Some(Reason::NoPrice);
+    unpriced.change.lines = vec![("DESK".to_owned(), 2, Decimal::ZERO)];
+    unpriced.total = Decimal::ZERO;
     let notices = Notices::new().expect("texts");
-    let notice = notices.write("en", &facts).expect("a notice");
+    let notice = notices.told("en", &Told::Order(unpriced), None, None);
+    let notice = notice.expect("a notice");
     check("failed-unpriced", &notice);
     assert!(!notice.text.contains("0.00") && !notice.html.contains("0.00"));
     assert!(notice.text.contains("  2 x DESK\n"), "{}", notice.text);
@@ -180,17 +170,13 @@ fn what_whoever_runs_the_mill_reads() {
 
 #[test]
 fn what_is_for_the_log_has_no_link() {
-    let with = written(&change(), Status::Completed, None);
-    let change = change();
-    let facts = Facts {
-        change: &change,
-        status: Status::Completed,
-        total: Decimal::new(2325, 1),
-        customer: None,
-        optout: None,
-    };
+    let told = told("confirmation");
     let notices = Notices::new().expect("texts");
-    let without = notices.write("en", &facts).expect("a notice");
+    let written = |optout| {
+        let notice = notices.told("en", &told, None, optout);
+        notice.expect("a notice")
+    };
+    let (with, without) = (written(Some(OPTOUT)), written(None));
     for (with, without) in [(with.text, without.text), (with.html, without.html)] {
         assert!(with.contains("Fewer of these mails"), "{with}");
         assert!(with.contains("/AbC-_9") || with.contains("&#x2f;AbC-_9"));
@@ -241,13 +227,13 @@ fn the_page_says_what_holds_and_offers_the_rest() {
 
 #[test]
 fn what_others_wrote_is_text_and_never_markup() {
-    let nasty = Change {
-        order_id: "<b>&\"'</b>".to_owned(),
-        lines: vec![("</table><script>".to_owned(), 1, Decimal::ONE)],
-        ..change()
-    };
-    let notice = written(&nasty, Status::Completed, Some("<img src=x> {{ 7 * 7 }}"));
-    for markup in ["<b>", "<script>", "<img", "49"] {
+    let mut nasty = order("refund-by-lines");
+    nasty.change.order_id = "<b>&\"'</b>".to_owned();
+    nasty.change.reason = Some("<i>why</i>".to_owned());
+    nasty.change.lines = vec![("</table><script>".to_owned(), 1, Decimal::ONE)];
+    nasty.back = vec![("</td><script>".to_owned(), 1, Decimal::ONE)];
+    let notice = written(&nasty, Some("<img src=x> {{ 7 * 7 }}"));
+    for markup in ["<b>", "<script>", "<img", "<i>", "49"] {
         assert!(!notice.html.contains(markup), "{markup}");
     }
     assert!(notice.text.contains("Hello <img src=x> {{ 7 * 7 }},"));
@@ -256,22 +242,13 @@ fn what_others_wrote_is_text_and_never_markup() {
 
 #[test]
 fn amounts_have_the_decimals_of_their_currency_and_a_name_may_be_unknown() {
-    let yen = Change {
-        currency: "JPY".parse().expect("a currency"),
-        total: Decimal::from(1200),
-        lines: Vec::new(),
-        ..change()
-    };
-    let facts = Facts {
-        change: &yen,
-        status: Status::Completed,
-        total: yen.total,
-        customer: None,
-        optout: None,
-    };
-    let notices = Notices::new().expect("texts");
-    let notice = notices.write("de-AT", &facts).expect("a notice");
+    let mut yen = order("confirmation");
+    yen.change.currency = "JPY".parse().expect("a currency");
+    yen.change.lines.clear();
+    yen.total = Decimal::from(1200);
+    let (notices, yen) = (Notices::new().expect("texts"), Told::Order(yen));
+    let notice = notices.told("de-AT", &yen, None, None).expect("a notice");
     assert!(notice.text.starts_with("Hello,\n"), "{}", notice.text);
     assert!(notice.text.contains("Total: 1200 JPY\n"), "{}", notice.text);
-    assert_eq!(Ok(notice), notices.write("en", &facts));
+    assert_eq!(Ok(notice), notices.told("en", &yen, None, None));
 }

@@ -232,6 +232,7 @@ fn told(
         customer_id: order.customer_id.clone(),
         failure: None,
         refund_id: None,
+        reason: None,
         deed: Some(Deed {
             kind,
             requested_by: asked.requested_by.to_owned(),

@@ -3,10 +3,13 @@
 //! A record holds what it tells, so that its text can be written again at any time. It does not hold the address: that is the
 //! customer's, or the stack's, and may be mended before the next attempt.
 
-use domain::Fault;
+use std::mem;
+
+use domain::journal::{Change as JournalChange, Kind, Outcome};
 use domain::limits::{REASON_BYTES, shortened};
 use domain::notification::{Name, OrderTold, Standing, Told};
 use domain::preferences::Channel;
+use domain::{Fault, Status};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -16,6 +19,7 @@ use crate::engine::Engine;
 use crate::imports::milliseconds;
 use crate::item::{item, record, value};
 use crate::ops::{Change, Condition, Item, Key, Query, Write, number, text};
+use crate::orders::OrderRecord;
 use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::Table;
@@ -61,6 +65,41 @@ pub struct NotificationRecord {
     /// The customer called a mail of it unwanted: in the words of the mail service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complaint: Option<String>,
+}
+
+/// What a customer is told of a change: his order, and apart from it what came back. Of one that it settles, the change itself
+/// says all.
+pub fn told_of(mut change: JournalChange, order: Option<&OrderRecord>) -> Result<OrderTold, Fault> {
+    let status = match change.outcome() {
+        Outcome::Completed | Outcome::Failed(_) => {
+            let status = match change.failure {
+                None => Status::Completed,
+                Some(_) => Status::Failed,
+            };
+            return Ok(OrderTold {
+                total: change.total,
+                back: Vec::new(),
+                status,
+                change,
+            });
+        }
+        Outcome::Refunded => None,
+        Outcome::Done(Kind::Shipped) => Some(Status::Shipped),
+        Outcome::Done(Kind::Delivered) => Some(Status::Delivered),
+        Outcome::Done(Kind::Cancelled) => Some(Status::Cancelled),
+    };
+    let order = order.ok_or_else(|| {
+        let order_id = &change.order_id;
+        Fault::Corrupt(format!("order {order_id} is told of, and not there"))
+    })?;
+    let lines = order.lines.iter();
+    let lines = lines.map(|line| (line.sku.clone(), line.quantity, line.unit_price));
+    Ok(OrderTold {
+        back: mem::replace(&mut change.lines, lines.collect()),
+        status: status.unwrap_or(order.status),
+        total: order.total,
+        change,
+    })
 }
 
 /// What stands in a new record.
@@ -133,7 +172,8 @@ pub enum Begun {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     Sent {
-        message_id: String,
+        /// By which the mail service knows the mail. What is for the log has none.
+        message_id: Option<String>,
     },
     Failed(String),
     Suppressed(String),
@@ -282,11 +322,15 @@ impl<E: Engine> Store<E> {
             Change::Set("lease_until_ms", number(lease_until_ms)),
         ];
         changes.extend(match ended {
-            Ended::Sent { message_id } => vec![
-                Change::Set("sent_at", text(now.to_string())),
-                Change::Set("message_id", text(message_id.as_str())),
-                Change::Remove("failure"),
-            ],
+            Ended::Sent { message_id } => {
+                let message_id = message_id.as_deref();
+                let named = message_id.map(|id| Change::Set("message_id", text(id)));
+                let sent = Change::Set("sent_at", text(now.to_string()));
+                [sent, Change::Remove("failure")]
+                    .into_iter()
+                    .chain(named)
+                    .collect()
+            }
             Ended::Failed(why)
             | Ended::Suppressed(why)
             | Ended::NotYet(why)
@@ -308,8 +352,7 @@ impl<E: Engine> Store<E> {
     }
 
     /// Opens one that failed or was suppressed, or any where that is forced, for another attempt. One that is pending stays as
-    /// it is: who asked before may have died before its message was sent, and one message more does no harm. What goes to the
-    /// log is there with that.
+    /// it is: who asked before may have died before its message was sent, and one message more does no harm.
     pub async fn resend_notification(
         &self,
         name: &Name,
@@ -329,30 +372,19 @@ impl<E: Engine> Store<E> {
                 Standing::Pending => return Ok(Resent::Done(Box::new(found))),
                 Standing::Sent | Standing::Failed | Standing::Suppressed => {}
             }
-            let mut again = NotificationRecord {
+            let again = NotificationRecord {
+                status: Standing::Pending,
                 unanswered: 0,
                 resent_by: Some(requested_by.to_owned()),
                 resent_at: Some(now),
                 ..found.clone()
             };
-            match found.channel {
-                Channel::Email => again.status = Standing::Pending,
-                Channel::Log => {
-                    again.attempts = found.attempts.saturating_add(1);
-                    again.sent_at = Some(now);
-                }
-            }
-            let mut changes = vec![
+            let changes = vec![
                 Change::Set("status", value(&again.status)?),
-                Change::Set("attempts", number(again.attempts)),
                 Change::Set("unanswered", number(0)),
                 Change::Set("resent_by", text(requested_by)),
                 Change::Set("resent_at", text(now.to_string())),
             ];
-            let sent_at = again
-                .sent_at
-                .map(|at| Change::Set("sent_at", text(at.to_string())));
-            changes.extend(sent_at);
             let update = Write::Update {
                 key: key(name),
                 changes,

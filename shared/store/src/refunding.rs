@@ -350,6 +350,7 @@ fn told(refund: &RefundRecord) -> JournalChange {
         customer_id: refund.customer_id.clone(),
         failure: None,
         refund_id: Some(refund.refund_id.clone()),
+        reason: Some(refund.reason.clone()),
         deed: None,
         currency: refund.currency,
         total: refund.amount,

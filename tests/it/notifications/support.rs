@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::io::{self, Write};
 use std::pin::pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use notices::Notices;
 use notify::{Subject, Subjects};
 use send::{Letter, Pace, Post, Posted};
+use serde_json::Value;
 use store::imports::ImportRecord;
 use store::lists::imports::Source;
 use store::memory::MemoryEngine;
@@ -27,6 +29,7 @@ use store::notifications::NotificationRecord;
 use store::ops::Item;
 use store::schema::Table;
 use store::{Engine, Store};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::support::failed::message;
 use crate::support::memory::MemoryInbox;
@@ -212,7 +215,7 @@ pub async fn mailed<E: Engine>(
         store,
         queue: &queue,
         post: office,
-        pace: &Pace::of_rate(1_000_000),
+        pace: &Pace::shared(1_000_000, 1),
         notices: &notices,
         language: "en",
         operator: Some(OPERATOR),
@@ -226,6 +229,43 @@ pub async fn mailed<E: Engine>(
 /// With the key that the API of the tests has, too.
 pub fn links() -> Links {
     Links::known(LinkKey::new("ours"), "https://shop.example/api")
+}
+
+/// What is written to the log by this thread.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// As long as what comes with them lives.
+    pub fn kept() -> (Lines, impl Drop) {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_writer(move || writer.clone());
+        (lines, subscriber.set_default())
+    }
+
+    /// Those that have this mark.
+    pub fn of(&self, target: &str) -> Vec<Value> {
+        let lines = String::from_utf8(self.0.lock().expect("a lock").clone());
+        let lines = lines.expect("a text");
+        let lines = lines.lines().map(serde_json::from_str);
+        let lines = lines.map(|line| line.expect("json"));
+        lines
+            .filter(|line: &Value| line["target"] == target)
+            .collect()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("a lock").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Everything on record, by id.

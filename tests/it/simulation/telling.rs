@@ -97,7 +97,7 @@ pub async fn send(
         store: &world.store(),
         queue: &*world.mail,
         post: &world.post,
-        pace: &Pace::of_rate(1_000_000),
+        pace: &Pace::shared(1_000_000, 1),
         notices: &world.post.texts,
         language: "en",
         operator: Some("mill@shop.example"),

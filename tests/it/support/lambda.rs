@@ -62,6 +62,7 @@ pub fn command(function: &str, port: u16) -> Command {
         ("MAIL_REPLY_TO", ""),
         ("OPERATOR_MAIL", ""),
         ("MAIL_RATE", "10"),
+        ("MAIL_CONCURRENCY", "2"),
         ("MAIL_LANGUAGE", "en"),
         ("MAIL_CONFIGURATION_SET", ""),
         ("OPT_OUT_SECRET", "optout-key"),

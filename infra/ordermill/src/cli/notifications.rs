@@ -18,7 +18,7 @@ pub enum Notifications {
     },
     /// How many there are of each sort, counted one by one.
     Stats {
-        /// The first day, in UTC [default: today]
+        /// The first day, in UTC [default: 29 days before the last]
         #[arg(long)]
         from: Option<Date>,
         /// The last day; 31 of them at most [default: today]

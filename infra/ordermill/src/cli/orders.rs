@@ -33,7 +33,7 @@ pub enum Order {
 #[derive(Args)]
 pub struct Deed {
     pub order_id: String,
-    /// Why, for whoever asks later.
+    /// Why: for whoever asks later, and for the customer, who reads it.
     #[arg(long)]
     pub reason: Option<String>,
 }

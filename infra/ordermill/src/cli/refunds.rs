@@ -28,7 +28,7 @@ pub struct Refund {
     /// What comes back by lines can be sold again.
     #[arg(long, conflicts_with_all = ["amount", "full"])]
     pub restock: bool,
-    /// Why, for whoever asks later.
+    /// Why: for whoever asks later, and for the customer, who reads it.
     #[arg(long)]
     pub reason: String,
     /// Names the refund, so that asking twice gives back once [default: a random one]

@@ -12,7 +12,7 @@ pub mod imports;
 mod kpis;
 mod leaderboard;
 mod local;
-mod notifications;
+pub mod notifications;
 mod order;
 mod rank;
 mod refunds;

@@ -23,10 +23,10 @@ pub async fn deploy(
     parameters: &[(&str, String)],
 ) -> Result<Stack> {
     let mut template = packaged(root, build, cloud).await?;
-    // The emulator hands a parameter on as text, and its poller wants this one as a number.
-    if let Some((key, concurrency)) = parameters
+    // The emulator hands a parameter on as text, and its poller wants these as numbers.
+    for (key, concurrency) in parameters
         .iter()
-        .find(|(key, _)| *key == "DispatchConcurrency")
+        .filter(|(key, _)| key.ends_with("Concurrency"))
     {
         template = replaced(
             &template,

@@ -78,7 +78,7 @@ impl Workspace {
 }
 
 /// The template's parameters for this machine.
-pub fn parameters(concurrency: u16) -> [(&'static str, String); 2] {
+pub fn parameters(concurrency: u16) -> [(&'static str, String); 3] {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -87,6 +87,7 @@ pub fn parameters(concurrency: u16) -> [(&'static str, String); 2] {
     [
         ("Architecture", architecture.to_owned()),
         ("DispatchConcurrency", concurrency.to_string()),
+        ("MailConcurrency", "2".to_owned()),
     ]
 }
 

@@ -82,7 +82,7 @@ enum Said<'a> {
     Import(ImportTold),
 }
 
-/// The lines may be the order's, where the journal names none. Of an import that failed, rows were on their way still.
+/// Lines are not compared: those of an order are not in the journal. Of an import that failed, rows were on their way still.
 fn is_of(told: &Told, said: &Said<'_>) -> bool {
     match (told, said) {
         (Told::Order(order), Said::Change(change)) => {

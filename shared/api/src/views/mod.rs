@@ -3,6 +3,7 @@
 mod failure;
 mod import;
 mod notification;
+mod notification_stats;
 mod order;
 mod preferences;
 mod product;
@@ -12,6 +13,7 @@ mod suppression;
 pub use failure::{Failure, FailureWithMessage};
 pub use import::Import;
 pub use notification::Notification;
+pub use notification_stats::{NotificationStats, Outcomes};
 pub use order::{Order, OrderStory, segment};
 pub use preferences::{CustomerPreferences, Preferences};
 pub use product::Product;

@@ -23,6 +23,9 @@ use crate::schema::{BY_DAY, Table};
 /// Days that are counted: each of their records is read.
 const DAYS_COUNTED: usize = 31;
 
+/// Days before the last one that are counted, too, unless somebody says from when.
+const DAYS_COUNTED_BACK: i64 = 29;
+
 /// All of it has to be so.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NotificationFilter<'a> {
@@ -56,8 +59,17 @@ impl NotificationFilter<'_> {
 /// By channel, kind and status.
 pub type Counts = BTreeMap<(Channel, Kind, Standing), u64>;
 
+/// How many there are of some days, and of today.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counted {
+    pub from: Date,
+    pub to: Date,
+    pub counts: Counts,
+    pub today: Counts,
+}
+
 /// All of these together.
-pub fn added<'a>(all: impl IntoIterator<Item = &'a Counts>) -> Counts {
+fn added<'a>(all: impl IntoIterator<Item = &'a Counts>) -> Counts {
     let mut counts = Counts::new();
     for (of, count) in all.into_iter().flatten() {
         *counts.entry(*of).or_default() += count;
@@ -101,23 +113,33 @@ impl<E: Engine> Store<E> {
         Ok(walk.listed())
     }
 
-    /// How many notifications there are of these days, both included: counted one by one.
-    pub async fn notification_stats(&self, from: Date, to: Date) -> Result<Counts, ListError> {
-        let days = self.notification_days(from, to).await?;
-        Ok(added(days.values()))
-    }
-
-    /// The same, for each day.
-    pub async fn notification_days(
+    /// How many notifications there are of these days, both included: counted one by one. Today and the 29 days before, unless
+    /// they are said, and 31 at most.
+    pub async fn notification_stats(
         &self,
-        from: Date,
-        to: Date,
-    ) -> Result<BTreeMap<Date, Counts>, ListError> {
+        from: Option<Date>,
+        to: Option<Date>,
+        now: Timestamp,
+    ) -> Result<Counted, ListError> {
+        let today = TimeZone::UTC.to_datetime(now).date();
+        let to = to.unwrap_or(today);
+        let from = from.unwrap_or_else(|| to.saturating_sub(Span::new().days(DAYS_COUNTED_BACK)));
         let days = days(from, to, DAYS_COUNTED)?;
         let counted = stream::iter(days)
             .map(async |day| Ok::<_, ListError>((day, self.notifications_counted(day).await?)))
             .buffer_unordered(DAYS_AT_ONCE);
-        counted.try_collect().await
+        let mut counted: BTreeMap<Date, Counts> = counted.try_collect().await?;
+        let counts = added(counted.values());
+        let today = match counted.remove(&today) {
+            Some(counts) => counts,
+            None => self.notifications_counted(today).await?,
+        };
+        Ok(Counted {
+            from,
+            to,
+            counts,
+            today,
+        })
     }
 
     async fn notifications_counted(&self, day: Date) -> Result<Counts, Fault> {

@@ -1,19 +1,19 @@
 //! Texts: of a notification, of one that there might be, and of one that tries the mail service.
 
 use anyhow::{Context, Result, bail};
-use domain::Status;
 use domain::journal::{self, Change, Deed};
-use domain::notification::{Kind, Name, OrderTold, Told};
-use domain::order::Line;
+use domain::notification::{Kind, Name, Told};
 use domain::preferences::Channel;
-use domain::{Currency, Reason, ids};
+use domain::{Reason, ids};
 use edge::optout::Subject;
-use notices::{Facts, Notice, Notices};
+use notices::{Notice, Notices};
 use rust_decimal::Decimal;
 use send::{Letter, Post, Posted, Ses};
 use serde_json::json;
 use store::dynamo::Meter;
-use store::notifications::NotificationRecord;
+use store::notifications::{NotificationRecord, told_of};
+use store::orders::OrderRecord;
+use store::{Engine, Store};
 
 use super::principal;
 use crate::cli::Global;
@@ -68,37 +68,30 @@ pub fn plain(text: &str) -> String {
     lines.join("\n")
 }
 
-pub async fn preview(global: &Global, stack: &Stack, options: &Preview) -> Result<bool> {
-    let (store, id) = (stack.store()?, options.id.as_str());
-    let told = if options.kind == Kind::Import {
-        let import = store.import(id).await?;
-        let Some(import) = import else {
+/// What was told of it last, as its mail says; else what would be told, were it done now.
+pub async fn told<E: Engine>(store: &Store<E>, id: &str, kind: Kind) -> Result<Told> {
+    if kind == Kind::Import {
+        let Some(import) = store.import(id).await? else {
             bail!("there is no import {}", output::plain(id));
         };
         let Some(told) = import.told() else {
             bail!("import {} is not over", output::plain(id));
         };
-        Told::Import(told)
-    } else {
-        let Some(order) = store.order(id).await? else {
-            bail!("there is no order {}", output::plain(id));
-        };
-        let sample = Sample {
-            kind: options.kind,
-            order_id: id,
-            customer_id: &order.customer_id,
-            currency: order.currency,
-            total: order.total,
-            lines: &order.lines,
-            failure: order.failure,
-        };
-        let (change, status) = sample.change();
-        Told::Order(OrderTold {
-            change,
-            status,
-            total: order.total,
-        })
+        return Ok(Told::Import(told));
+    }
+    let Some(order) = store.order(id).await? else {
+        bail!("there is no order {}", output::plain(id));
     };
+    let said = store.notifications_of(id).await?.into_iter().rev();
+    let mut said = said.filter(|record| record.name().kind == kind);
+    Ok(match said.next() {
+        Some(record) => record.told,
+        None => Told::Order(told_of(would_be(&order, kind)?, Some(&order))?),
+    })
+}
+
+pub async fn preview(global: &Global, stack: &Stack, options: &Preview) -> Result<bool> {
+    let told = told(&stack.store()?, &options.id, options.kind).await?;
     let notice = written(stack, options.language.as_deref(), &told, true).await?;
     if let Some(path) = &options.html {
         std::fs::write(path, &notice.html)
@@ -122,28 +115,20 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
     {
         bail!("{}", output::plain(&listed.refusal()));
     }
-    let sample = Sample {
-        kind: Kind::Confirmation,
-        order_id: "TEST-1",
-        customer_id: &ids::customer_id(address),
+    let change = Change {
+        order_id: "TEST-1".to_owned(),
+        customer_id: ids::customer_id(address),
+        failure: None,
+        refund_id: None,
+        reason: None,
+        deed: None,
         currency: "USD".parse().context("a currency")?,
         total: Decimal::new(2590, 2),
-        lines: &[Line {
-            sku: "SAMPLE".to_owned(),
-            quantity: 2,
-            unit_price: Decimal::new(1295, 2),
-        }],
-        failure: None,
+        lines: vec![("SAMPLE".to_owned(), 2, Decimal::new(1295, 2))],
     };
-    let (change, status) = sample.change();
     let optout = link(stack, &change).await?;
-    let facts = Facts {
-        change: &change,
-        status,
-        total: change.total,
-        customer: None,
-        optout: Some(&optout),
-    };
+    let told = Told::Order(told_of(change, None)?);
+    let language = stack.output("MailLanguage")?;
     let reply_to = stack.find_output("MailReplyTo").unwrap_or_default();
     let set = stack
         .find_output("MailConfigurationSet")
@@ -157,8 +142,8 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
     );
     let letter = Letter {
         address,
-        notification_id: &Name::of(&change).id(),
-        notice: &Notices::new()?.write(stack.output("MailLanguage")?, &facts)?,
+        notification_id: &told.name().id(),
+        notice: &Notices::new()?.told(language, &told, None, Some(&optout))?,
         optout: Some(&optout),
     };
     match ses.mail(&letter).await? {
@@ -181,53 +166,65 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
     Ok(true)
 }
 
-/// A notification that there might be.
-struct Sample<'a> {
-    kind: Kind,
-    order_id: &'a str,
-    customer_id: &'a str,
-    currency: Currency,
-    total: Decimal,
-    lines: &'a [Line],
-    failure: Option<Reason>,
-}
-
-impl Sample<'_> {
-    fn change(&self) -> (Change, Status) {
-        let deed = |kind| Deed {
+/// The change that the journal would tell, were this done now.
+fn would_be(order: &OrderRecord, kind: Kind) -> Result<Change> {
+    let lines = |units: Vec<u32>| -> Vec<(String, u32, Decimal)> {
+        let lines = order.lines.iter().zip(units);
+        let lines = lines.filter(|(_, units)| *units > 0);
+        lines
+            .map(|(line, units)| (line.sku.clone(), units, line.unit_price))
+            .collect()
+    };
+    let change = Change {
+        order_id: order.order_id.clone(),
+        customer_id: order.customer_id.clone(),
+        failure: None,
+        refund_id: None,
+        reason: None,
+        deed: None,
+        currency: order.currency,
+        total: order.total,
+        lines: lines(order.lines.iter().map(|line| line.quantity).collect()),
+    };
+    let done = |kind, change| Change {
+        deed: Some(Deed {
             kind,
             requested_by: principal(),
             reason: None,
-        };
-        let (status, failure, deed) = match self.kind {
-            Kind::Confirmation | Kind::Refund | Kind::Import => (Status::Completed, None, None),
-            Kind::Failed => {
-                let reason = self.failure.unwrap_or(Reason::OutOfStock);
-                (Status::Failed, Some(reason), None)
+        }),
+        ..change
+    };
+    let nothing_back = |change| Change {
+        lines: Vec::new(),
+        ..change
+    };
+    Ok(match kind {
+        Kind::Confirmation | Kind::Import => change,
+        Kind::Failed => Change {
+            failure: Some(order.failure.unwrap_or(Reason::OutOfStock)),
+            ..change
+        },
+        Kind::Shipping => done(journal::Kind::Shipped, nothing_back(change)),
+        Kind::Delivery => done(journal::Kind::Delivered, nothing_back(change)),
+        // Of whatever is left.
+        Kind::Refund if order.refundable.is_zero() => {
+            bail!("nothing of this order is left to refund")
+        }
+        Kind::Refund => Change {
+            refund_id: Some("re_sample".to_owned()),
+            total: order.refundable,
+            ..nothing_back(change)
+        },
+        Kind::Cancellation => match order.account().cancel(&order.lines) {
+            None => bail!("a refund of this order is on its way"),
+            Some((account, units)) => {
+                let change = Change {
+                    total: account.refunding,
+                    lines: lines(units),
+                    ..change
+                };
+                done(journal::Kind::Cancelled, change)
             }
-            Kind::Shipping => (Status::Shipped, None, Some(deed(journal::Kind::Shipped))),
-            Kind::Delivery => {
-                let deed = deed(journal::Kind::Delivered);
-                (Status::Delivered, None, Some(deed))
-            }
-            Kind::Cancellation => {
-                let deed = deed(journal::Kind::Cancelled);
-                (Status::Cancelled, None, Some(deed))
-            }
-        };
-        let lines = self.lines.iter();
-        let change = Change {
-            order_id: self.order_id.to_owned(),
-            customer_id: self.customer_id.to_owned(),
-            failure,
-            refund_id: (self.kind == Kind::Refund).then(|| "re_sample".to_owned()),
-            deed,
-            currency: self.currency,
-            total: self.total,
-            lines: lines
-                .map(|line| (line.sku.clone(), line.quantity, line.unit_price))
-                .collect(),
-        };
-        (change, status)
-    }
+        },
+    })
 }

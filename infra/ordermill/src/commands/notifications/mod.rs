@@ -1,20 +1,14 @@
 //! `notifications`: what customers were told, and whoever runs the mill, and what they would be.
 
-mod letters;
-
-use std::collections::BTreeMap;
+pub mod letters;
 
 use anyhow::{Result, bail};
-use domain::notification::{Kind, Name, Standing};
+use api::views::{Notification, NotificationStats};
+use domain::notification::Name;
 use domain::preferences::Channel;
-use domain::{Currency, Status};
 use edge::mail;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use rust_decimal::Decimal;
-use serde::Serialize;
-use serde_json::json;
 use store::lists::notifications::NotificationFilter;
 use store::notifications::{NotificationRecord, Resent};
 
@@ -57,7 +51,7 @@ async fn list(global: &Global, stack: &Stack, options: &List) -> Result<bool> {
         }
     }
     if global.json {
-        output::json(&found.iter().map(Document::of).collect::<Vec<_>>())?;
+        output::json(&found.iter().map(Notification::from).collect::<Vec<_>>())?;
     } else if found.is_empty() {
         println!("There are no such notifications.");
     } else {
@@ -80,14 +74,14 @@ async fn show(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
             bail!("nobody was told of {}", output::plain(id));
         }
         if global.json {
-            output::json(&found.iter().map(Document::of).collect::<Vec<_>>())?;
+            output::json(&found.iter().map(Notification::from).collect::<Vec<_>>())?;
         } else {
             println!("{}", table(&found));
         }
         return Ok(true);
     };
     if global.json {
-        output::json(&Document::of(record))?;
+        output::json(&Notification::from(record))?;
         return Ok(true);
     }
     let instant = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
@@ -126,35 +120,27 @@ async fn stats(
     from: Option<Date>,
     to: Option<Date>,
 ) -> Result<bool> {
-    let to = to.unwrap_or_else(|| TimeZone::UTC.to_datetime(now()).date());
-    let from = from.unwrap_or(to);
-    let counts = stack.store()?.notification_stats(from, to).await?;
-    let total: u64 = counts.values().sum();
-    let mut by_status: BTreeMap<Standing, u64> = BTreeMap::new();
-    for ((_, _, status), count) in &counts {
-        *by_status.entry(*status).or_default() += count;
-    }
+    let counted = stack.store()?.notification_stats(from, to, now()).await?;
+    let stats = NotificationStats::of(&counted);
     if global.json {
-        let counts: Vec<_> = counts
-            .iter()
-            .map(|((channel, kind, status), count)| {
-                json!({"channel": channel, "notification_type": kind, "status": status, "count": count})
-            })
-            .collect();
-        output::json(
-            &json!({"from_date": from, "to_date": to, "total": total, "by_status": by_status, "counts": counts}),
-        )?;
+        output::json(&stats)?;
         return Ok(true);
     }
-    let rows = counts.iter().map(|((channel, kind, status), count)| {
-        let of = [channel.to_string(), kind.to_string(), status.to_string()];
-        of.into_iter().chain([count.to_string()])
-    });
+    let rows = counted
+        .counts
+        .iter()
+        .map(|((channel, kind, status), count)| {
+            let of = [channel.to_string(), kind.to_string(), status.to_string()];
+            of.into_iter().chain([count.to_string()])
+        });
     println!(
         "{}",
         output::table(&["channel", "type", "status", "count"], &[3], rows)
     );
-    println!("{total} from {from} to {to}.");
+    println!(
+        "{} from {} to {}; {} today.",
+        stats.total_notifications, stats.from_date, stats.to_date, stats.today.total
+    );
     Ok(true)
 }
 
@@ -175,7 +161,7 @@ async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result
         Resent::Unknown => bail!("there is no notification {}", output::plain(id)),
     };
     if global.json {
-        output::json(&Document::of(&record))?;
+        output::json(&Notification::from(&*record))?;
         return Ok(true);
     }
     let listed = match (record.channel, record.customer_id()) {
@@ -186,7 +172,7 @@ async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result
         _ => None,
     };
     match (record.channel, listed) {
-        (Channel::Log, _) => println!("It is for the log, and there."),
+        (Channel::Log, _) => println!("It is on its way to the log of `send`."),
         (Channel::Email, None) => println!("It is on its way again."),
         (Channel::Email, Some(listed)) => println!(
             "It will not be sent: {}. `ordermill suppressions remove` comes first.",
@@ -218,51 +204,4 @@ fn table(records: &[NotificationRecord]) -> comfy_table::Table {
         "failure",
     ];
     output::narrow(output::table(&header, &[], rows))
-}
-
-/// As programs read it, here and behind the API.
-#[derive(Serialize)]
-struct Document<'a> {
-    id: String,
-    order_reference: &'a str,
-    notification_type: Kind,
-    channel: Channel,
-    customer_id: Option<&'a str>,
-    order_status: Option<Status>,
-    total_amount: Option<Decimal>,
-    currency: Option<Currency>,
-    message: &'a str,
-    status: Standing,
-    attempts: u32,
-    failure: Option<&'a str>,
-    complaint: Option<&'a str>,
-    message_id: Option<&'a str>,
-    tried_at: Option<Timestamp>,
-    sent_at: Option<Timestamp>,
-    created_at: Timestamp,
-}
-
-impl Document<'_> {
-    fn of(record: &NotificationRecord) -> Document<'_> {
-        let (name, order) = (record.name(), record.order());
-        Document {
-            id: name.id(),
-            order_reference: &record.order_id,
-            notification_type: name.kind,
-            channel: record.channel,
-            customer_id: record.customer_id(),
-            order_status: order.map(|order| order.status),
-            total_amount: order.map(|order| order.total),
-            currency: order.map(|order| order.change.currency),
-            message: &record.message,
-            status: record.status,
-            attempts: record.attempts,
-            failure: record.failure.as_deref(),
-            complaint: record.complaint.as_deref(),
-            message_id: record.message_id.as_deref(),
-            tried_at: record.tried_at,
-            sent_at: record.sent_at,
-            created_at: record.created_at,
-        }
-    }
 }
