@@ -1,21 +1,28 @@
 //! What a batch is about, read at once: a request each for its records, their customers, and who of them gets no mail.
 //!
 //! Such a read may be behind. What it finds to be sent is believed, for whoever begins to send it restates that. What would
-//! end a mail or a message without a word to the service is read once more, by itself and as it stands.
+//! end a mail or a message without a word to the service is read once more, by itself and as it stands; so is what customers
+//! want, and who gets no mail, where the mail had to wait for its turn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use domain::Fault;
 use domain::notification::{Kind, Name, Standing};
 use domain::preferences::Channel;
 use domain::suppression::Address;
+use jiff::Timestamp;
 use store::customers::Addressee;
 use store::notifications::NotificationRecord;
 use store::suppressions::SuppressionRecord;
 use store::{Engine, Store};
+use tokio::time::Instant;
 
-#[derive(Default)]
+/// For so long, what was read is taken for what holds.
+const FRESH: Duration = Duration::from_secs(2);
+
 pub struct Known {
+    read_at: Instant,
     /// Those that are to be sent.
     notifications: BTreeMap<Name, NotificationRecord>,
     /// Of these, by their ids.
@@ -31,19 +38,29 @@ impl Known {
     ) -> Result<Known, Fault> {
         match read(store, names.collect()).await {
             // Of a record that cannot be read, its own message shall tell, and no other.
-            Err(Fault::Corrupt(_) | Fault::Malformed(_)) => Ok(Known::default()),
+            Err(Fault::Corrupt(_) | Fault::Malformed(_)) => Ok(Known {
+                read_at: Instant::now(),
+                notifications: BTreeMap::new(),
+                addressees: BTreeMap::new(),
+                suppressed: BTreeMap::new(),
+            }),
             known => known,
         }
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.read_at.elapsed() < FRESH
     }
 
     pub async fn notification<E: Engine>(
         &self,
         store: &Store<E>,
         name: &Name,
+        now: Timestamp,
     ) -> Result<Option<NotificationRecord>, Fault> {
         match self.notifications.get(name) {
-            Some(record) => Ok(Some(record.clone())),
-            None => store.notification(name).await,
+            Some(record) if !record.is_held(now) => Ok(Some(record.clone())),
+            _ => store.notification(name).await,
         }
     }
 
@@ -55,7 +72,9 @@ impl Known {
         kind: Kind,
     ) -> Result<Addressee, Fault> {
         match self.addressees.get(customer_id) {
-            Some(known) if known.channel_of(kind) == Channel::Email => Ok(known.clone()),
+            Some(known) if self.is_fresh() && known.channel_of(kind) == Channel::Email => {
+                Ok(known.clone())
+            }
             _ => store.addressee(customer_id).await,
         }
     }
@@ -71,13 +90,14 @@ impl Known {
             return Ok(None);
         };
         match self.suppressed.get(&address) {
-            Some(false) => Ok(None),
+            Some(false) if self.is_fresh() => Ok(None),
             _ => store.suppression(&address).await,
         }
     }
 }
 
 async fn read<E: Engine>(store: &Store<E>, names: BTreeSet<&Name>) -> Result<Known, Fault> {
+    let read_at = Instant::now();
     let names: Vec<Name> = names.into_iter().cloned().collect();
     let found = store.notifications(&names).await?;
     let pending = names.into_iter().zip(found).filter_map(|(name, found)| {
@@ -101,6 +121,7 @@ async fn read<E: Engine>(store: &Store<E>, names: BTreeSet<&Name>) -> Result<Kno
     let listed = store.suppressions(&addresses).await?.into_iter();
     let listed = listed.map(|listed| listed.is_some());
     Ok(Known {
+        read_at,
         suppressed: addresses.into_iter().zip(listed).collect(),
         addressees,
         notifications,

@@ -157,10 +157,15 @@ async fn work_off<E: Engine, Q, P: Post>(
         // It is on record before its message is sent.
         Fault::Malformed(format!("there is no notification {id}"))
     };
-    let record = known.notification(ports.store, name).await?;
+    let record = known.notification(ports.store, name, run.now()).await?;
     let record = record.ok_or_else(unknown)?;
     if record.status != Standing::Pending {
         return Ok(());
+    }
+    let held = || Fault::Transient("another run is at it, or it has to wait".to_owned());
+    // What is not to be tried yet takes no turn from those that are.
+    if record.is_held(run.now()) {
+        return Err(held());
     }
     let is_mail = record.channel == Channel::Email;
     if is_mail && !ports.pace.turn(run.last_call()).await {
@@ -171,7 +176,7 @@ async fn work_off<E: Engine, Q, P: Post>(
     let record = match begun.await? {
         Begun::Yours(record) => record,
         Begun::Over(_) => return Ok(()),
-        Begun::Held => return Err(Fault::Transient("another run is at it".to_owned())),
+        Begun::Held => return Err(held()),
         Begun::Unknown => return Err(unknown()),
     };
     let (ended, fault) = match posted(ports, known, &record, run).await {

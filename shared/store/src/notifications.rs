@@ -139,6 +139,11 @@ impl NotificationRecord {
         }
     }
 
+    /// Whether another run is at it, or nobody is to try yet.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.lease_until_ms >= milliseconds(now)
+    }
+
     pub fn name(&self) -> Name {
         self.told.name()
     }
@@ -287,9 +292,7 @@ impl<E: Engine> Store<E> {
                 Some(stands) if stands.status != Standing::Pending => {
                     return Ok(Begun::Over(Box::new(stands)));
                 }
-                Some(stands) if stands.lease_until_ms >= milliseconds(now) => {
-                    return Ok(Begun::Held);
-                }
+                Some(stands) if stands.is_held(now) => return Ok(Begun::Held),
                 Some(stands) => stands,
             };
             let moved = format!("notification {} keeps moving", name.id());

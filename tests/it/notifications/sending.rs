@@ -1,17 +1,21 @@
 //! `send`: each mail once, and what becomes of those that are refused.
 
+use std::time::Duration;
+
 use domain::Fault;
 use domain::notification::{Kind, Name, Standing};
 use domain::preferences::{Channel, Preferences};
 use edge::mail;
 use jiff::SignedDuration;
-use send::Posted;
+use send::{Pace, Posted};
 use store::Store;
 use store::lists::notifications::NotificationFilter;
 use store::memory::{Faults, MemoryEngine};
 use store::notifications::Resent;
 
-use super::support::{Lines, Office, Outbox, has_address, mailed, mortal, records, stream, told};
+use super::support::{
+    Lines, Office, Outbox, has_address, mailed, mailed_at, mortal, records, stream, told,
+};
 use super::telling::story;
 use crate::support::now;
 
@@ -282,6 +286,36 @@ async fn what_a_customer_says_holds_until_the_mail_goes_out() {
         .expect("sent");
     let sent = office.sent.lock().expect("a lock").clone();
     assert_eq!(sent[&name.id()], ["new@customers.example"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_customer_says_holds_for_mails_that_wait_for_their_turn() {
+    let engine = MemoryEngine::new();
+    let (store, outbox) = told_all(&engine).await;
+    let office = Office::default();
+    let pace = Pace::shared(1, 5);
+    let sending = mailed_at(&pace, &store, &office, outbox.mail_event(), now());
+    let saying = async {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        let by_log = Preferences {
+            channel: Channel::Log,
+            ..Preferences::default()
+        };
+        let said = store.set_preferences("C-1", &by_log, "tests", now()).await;
+        assert_eq!(said, Ok(true));
+    };
+    let (answer, ()) = tokio::join!(sending, saying);
+    let (back, _) = answer.expect("an answer");
+    // One at once, and one after five seconds. The others were in the same batch, and had not been begun.
+    let all = records(&store).await;
+    let of = |standing| {
+        all.values()
+            .filter(|one| one.status == standing && one.channel == Channel::Email)
+            .count()
+    };
+    assert_eq!((office.count(), of(Standing::Sent)), (2, 2));
+    assert!(of(Standing::Suppressed) > 0);
+    assert_eq!(of(Standing::Pending), back);
 }
 
 #[tokio::test]

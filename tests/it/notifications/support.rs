@@ -209,13 +209,24 @@ pub async fn mailed<E: Engine>(
     event: SqsEvent,
     now: Timestamp,
 ) -> Result<(usize, Vec<Fault>), Fault> {
+    mailed_at(&Pace::shared(1_000_000, 1), store, office, event, now).await
+}
+
+/// The same, no faster than that.
+pub async fn mailed_at<E: Engine>(
+    pace: &Pace,
+    store: &Store<E>,
+    office: &Office,
+    event: SqsEvent,
+    now: Timestamp,
+) -> Result<(usize, Vec<Fault>), Fault> {
     let queue = MemoryInbox::default();
     let notices = Notices::new().expect("texts");
     let ports = send::Ports {
         store,
         queue: &queue,
         post: office,
-        pace: &Pace::shared(1_000_000, 1),
+        pace,
         notices: &notices,
         language: "en",
         operator: Some(OPERATOR),
