@@ -4,13 +4,16 @@
 use std::sync::{Arc, Mutex};
 
 use domain::Fault;
+use jiff::tz::TimeZone;
 use store::memory::MemoryEngine;
 use store::ops::{Count, Item, Key, Page, Query, TransactError, Write, WriteError};
 use store::schema::Table;
+use store::tallies::Scope;
 use store::{AnyEngine, Engine, Store};
 
 use crate::house::roles::Role;
 use crate::house::text;
+use crate::support::now;
 
 struct Guarded {
     engine: MemoryEngine,
@@ -111,4 +114,13 @@ impl Engine for Guarded {
         self.must("Scan", table);
         self.engine.scan(table, start, limit).await
     }
+}
+
+/// It starts when somebody wishes it, and not with any import.
+#[tokio::test]
+async fn a_rebuild_asks_for_nothing_that_tally_may_not() {
+    let store = guarded("tally", &MemoryEngine::new(), &Away::default());
+    let zone = TimeZone::UTC;
+    let rebuilt = store.rebuild(Scope::Everything, &zone, now, |_| {});
+    rebuilt.await.expect("rebuilt");
 }
