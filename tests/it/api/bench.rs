@@ -222,15 +222,21 @@ impl Bench {
                 None => parameters[name] = json!([value]),
             }
         }
+        // Each header twice, as the gateway does it: its last value, and all of them.
+        let mut last = json!({"Host": "an.api.example"});
         let mut headers = json!({"Host": ["an.api.example"]});
         for (name, value) in &call.headers {
-            headers[*name] = json!([value]);
+            last[*name] = json!(value);
+            match headers[*name].as_array_mut() {
+                Some(values) => values.push(json!(value)),
+                None => headers[*name] = json!([value]),
+            }
         }
         let authorizer = call.scopes.map(|scopes| {
             json!({"principalId": "tk_1", "token_id": "tk_1", "name": call.caller, "scopes": scopes})
         });
         let event = json!({
-            "resource": "/{proxy+}", "path": path, "httpMethod": call.method, "headers": {},
+            "resource": "/{proxy+}", "path": path, "httpMethod": call.method, "headers": last,
             "multiValueHeaders": headers, "queryStringParameters": {},
             "multiValueQueryStringParameters": parameters, "pathParameters": {}, "stageVariables": null,
             "requestContext": {
