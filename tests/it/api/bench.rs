@@ -9,7 +9,7 @@ use api::optout::OptOutPage;
 use api::{Event, Origin};
 use axum::Router;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use command::outside::Put;
+use command::outside::Stored;
 use domain::order::TotalPolicy;
 use domain::{Batch, Fault};
 use edge::Invocation;
@@ -398,11 +398,21 @@ impl command::outside::Outside for Outside {
         self.answer(self.file(key, file, true).1)
     }
 
-    fn put_new<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<Put, Fault>> {
-        self.answer(match self.file(key, file, false) {
-            (true, version) => Put::New { version },
-            (false, version) => Put::Known { version },
-        })
+    fn put_new<'a>(
+        &'a self,
+        key: &'a str,
+        file: Vec<u8>,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        let (is_new, version) = self.file(key, file, false);
+        self.answer(is_new.then_some(version))
+    }
+
+    fn stored<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, Fault>> {
+        let files = self.0.files.lock().expect("a lock");
+        self.answer(files.get(key).map(|(file, version)| Stored {
+            version: version.to_string(),
+            file: file.clone(),
+        }))
     }
 
     fn import_id(&self, key: &str, version: &str) -> String {

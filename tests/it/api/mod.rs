@@ -9,6 +9,7 @@ mod mill;
 mod notifications;
 mod operations;
 mod optout;
+mod order_keys;
 mod orders;
 mod published;
 mod refund_lists;
