@@ -7,6 +7,7 @@ use api::views::Notification;
 use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Params, Problem, Segment};
 use axum::Json;
 use axum::extract::State;
+use domain::Day;
 use domain::notification::{self, Kind, Standing};
 use domain::preferences::Channel;
 use jiff::Span;
@@ -35,10 +36,10 @@ pub struct Filter {
     customer_id: Option<Filled>,
     /// Days are those of UTC, on which they were put on record. Thirty days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
-    from_date: Option<Date>,
+    from_date: Option<Day>,
     /// The last day, which is one of them: today by default.
     #[param(value_type = Option<String>, format = Date)]
-    to_date: Option<Date>,
+    to_date: Option<Day>,
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
@@ -75,8 +76,8 @@ pub async fn list(
         channel: params.channel,
         status: params.status,
         customer_id: params.customer_id.as_ref().map(Filled::as_str),
-        from: params.from_date,
-        to: params.to_date,
+        from: params.from_date.map(Date::from),
+        to: params.to_date.map(Date::from),
     };
     let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
@@ -162,10 +163,10 @@ pub async fn one(
 pub struct Period {
     /// Days are those of UTC, on which they were put on record. 29 days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
-    from_date: Option<Date>,
+    from_date: Option<Day>,
     /// The last day, today by default. At most 31 days.
     #[param(value_type = Option<String>, format = Date)]
-    to_date: Option<Date>,
+    to_date: Option<Day>,
 }
 
 /// Counted one by one. What is not pending was a success or has failed.
@@ -230,8 +231,8 @@ pub async fn stats(
     Params(params): Params<Period>,
 ) -> Answer<Json<Data<NotificationStats>>> {
     let today = now.to_zoned(TimeZone::UTC).date();
-    let to_date = params.to_date.unwrap_or(today);
-    let from_date = params.from_date;
+    let to_date = params.to_date.map_or(today, Date::from);
+    let from_date = params.from_date.map(Date::from);
     let from_date = from_date.unwrap_or_else(|| to_date.saturating_sub(Span::new().days(29)));
     let mut days = app.store.notification_days(from_date, to_date).await?;
     let counts = added(days.values());
