@@ -4,6 +4,7 @@ use api::views::{Order, OrderStory};
 use api::{Answer, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
 use axum::Json;
 use axum::extract::State;
+use futures::try_join;
 use serde::Deserialize;
 use store::page::Position;
 use utoipa::IntoParams;
@@ -55,8 +56,10 @@ pub async fn list(
 )]
 pub async fn story(State(app): Shared, Name(order_id): Name) -> Answer<Json<Data<OrderStory>>> {
     let zone = app.store.zone_of_figures(&app.zone).await?;
-    let story = app.store.timeline(&order_id, &zone).await?;
+    let (story, told) = try_join!(
+        app.store.timeline(&order_id, &zone),
+        app.store.notifications_of(&order_id),
+    )?;
     let story = story.ok_or_else(|| Problem::not_found("order"))?;
-    let told = app.store.notifications_of(&order_id).await?;
     Ok(Data::new(OrderStory::new(story, &told)))
 }

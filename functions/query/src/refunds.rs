@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::money::text;
 use api::views::Refund;
-use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
+use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Paging, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use domain::Day;
@@ -120,19 +120,27 @@ pub async fn one(State(app): Shared, Name(refund_id): Name) -> Answer<Json<Data<
 /// The refunds of an order, the first one first.
 #[utoipa::path(
     get, path = "/refunds/order/{order_id}", tag = "refunds", operation_id = "refunds_of_order",
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path), Paging),
     responses(
-        (status = 200, description = "All of them", body = Data<Vec<Refund>>),
+        (status = 200, description = "A page", body = Page<Refund>),
         (status = 404, description = "No such order"),
     ),
     security(("token" = ["read"]))
 )]
-pub async fn of_order(State(app): Shared, Name(order_id): Name) -> Answer<Json<Data<Vec<Refund>>>> {
-    let refunds = app.store.refunds_of(&order_id).await?;
-    if refunds.is_empty() && app.store.order(&order_id).await?.is_none() {
+pub async fn of_order(
+    State(app): Shared,
+    Name(order_id): Name,
+    Params(params): Params<Paging>,
+) -> Answer<Json<Page<Refund>>> {
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
+    let listed = app
+        .store
+        .list_refunds_of(&order_id, params.limit.0, position.as_ref());
+    let listed = listed.await?;
+    if listed.items.is_empty() && app.store.order(&order_id).await?.is_none() {
         return Err(Problem::not_found("order"));
     }
-    Ok(Data::new(refunds.iter().map(Refund::now).collect()))
+    Ok(Page::of(listed, |refund| Refund::now(&refund)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,4 +1,4 @@
-//! Lists in pages, the newest first: where a page goes on, and what it may cost.
+//! Lists in pages, most of them the newest first: where a page goes on, and what it may cost.
 //!
 //! A position travels to whoever asked for the page, and comes back from strangers: it holds what names a place in an
 //! index, and nothing of it is believed. Knows no kind of record.
@@ -98,6 +98,26 @@ impl Position {
         Position { of, after: None }
     }
 
+    /// Behind an item of a list that is no index.
+    pub(crate) fn behind(of: &str, at: Timestamp, part: String) -> Position {
+        Position {
+            of: of.to_owned(),
+            after: Some(After {
+                at: at.to_string(),
+                id: of.to_owned(),
+                part: Some(part),
+            }),
+        }
+    }
+
+    /// Where such a list goes on; nothing where it is none of this one.
+    pub(crate) fn place_in(&self, of: &str) -> Option<(Timestamp, &str)> {
+        let after = self.after.as_ref()?;
+        let is_of = self.of == of && after.id == of;
+        let at = after.at.parse().ok().filter(|_| is_of)?;
+        Some((at, after.part.as_deref()?))
+    }
+
     /// Of a list that has no entries behind which it could go on, only beginnings.
     pub(crate) fn beginning(&self) -> Option<&str> {
         (self.after.is_none() && is_name(&self.of)).then_some(&self.of)
@@ -137,6 +157,7 @@ pub(crate) struct List {
     /// In the sequence in which they are read.
     pub partitions: Vec<String>,
     pub range: Option<(String, String)>,
+    pub oldest_first: bool,
     /// Whether some of the entries may not be wanted.
     pub filtered: bool,
     /// About so many entries are looked at for one page.
@@ -191,7 +212,7 @@ impl<T> Walk<T> {
             // One more tells whether anything follows.
             let query = Query {
                 range: self.list.range.clone(),
-                backwards: true,
+                backwards: !self.list.oldest_first,
                 limit: u32::try_from(wanted + 1).ok(),
                 start: at.start(self.list.table, self.list.index),
                 ..Query::of(self.list.table, Some(self.list.index), &at.of)

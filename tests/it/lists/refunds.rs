@@ -35,7 +35,7 @@ pub async fn fill<E: Engine>(store: &Store<E>, refunds: usize, random: &mut Rng)
     }
 }
 
-/// One more refund of some order, which some of the time is completed or cancelled.
+/// One more refund of some order, which most of the time is completed or cancelled, or has failed.
 async fn add<E: Engine>(store: &Store<E>, random: &mut Rng) {
     let order_id = format!("O-{}", random.u64(1..=ORDERS));
     let wanted = match random.u8(..50) {
@@ -68,6 +68,12 @@ async fn add<E: Engine>(store: &Store<E>, random: &mut Rng) {
             let begun = begun.expect("a refund").refund;
             let done = store.complete_refund(&begun, "sim", &moment()).await;
             done.expect("completed");
+        }
+        2 => {
+            let begun = store.begin_refund(&id, now()).await.expect("an answer");
+            let begun = begun.expect("a refund").refund;
+            let failed = store.fail_refund(&begun, "not today", now()).await;
+            failed.expect("failed");
         }
         _ => {}
     }

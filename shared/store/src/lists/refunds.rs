@@ -89,6 +89,7 @@ impl RefundFilter<'_> {
             index,
             partitions,
             range,
+            oldest_first: false,
             filtered: both || self.status.is_some() || self.full.is_some(),
             most: LOOKED_AT,
         }
@@ -132,6 +133,34 @@ impl<E: Engine> Store<E> {
                 filter.of_days(&days)
             }
         };
+        self.refunds_on(list, filter, limit, position).await
+    }
+
+    /// The refunds of an order, the first one first.
+    pub async fn list_refunds_of(
+        &self,
+        order_id: &str,
+        limit: u32,
+        position: Option<&Position>,
+    ) -> Result<Listed<RefundRecord>, ListError> {
+        if !is_name(order_id) {
+            return Ok(Listed::nothing());
+        }
+        let all = RefundFilter::default();
+        let list = List {
+            oldest_first: true,
+            ..all.of(&BY_ORDER, order_id)?
+        };
+        self.refunds_on(list, &all, limit, position).await
+    }
+
+    async fn refunds_on(
+        &self,
+        list: List,
+        filter: &RefundFilter<'_>,
+        limit: u32,
+        position: Option<&Position>,
+    ) -> Result<Listed<RefundRecord>, ListError> {
         let mut walk = Walk::new(list, limit, position)?;
         while let Some(entries) = walk.entries(self).await? {
             let found = self.refunds_in(entries).await?.into_iter();
