@@ -354,14 +354,16 @@ pub async fn cancel(
         .await
 }
 
+///
+/// A repetition is the same wish, as long as what was tried again is on its way: it is answered the same, whoever asks.
 /// Try a refund again that the gateway refused.
 #[utoipa::path(
     post, path = "/refunds/{refund_id}/retry", tag = "refunds", operation_id = "retry_refund",
     params(("refund_id" = String, Path)),
     responses(
-        (status = 200, description = "On its way again", body = Data<Refund>),
+        (status = 200, description = "On its way again, now or before", body = Data<Refund>),
         (status = 404, description = "No such refund"),
-        (status = 409, description = "It has not failed, or its order has not enough left"),
+        (status = 409, description = "It never failed, or is over, or its order has not enough left"),
     ),
     security(("token" = ["refund"]))
 )]
