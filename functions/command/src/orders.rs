@@ -235,11 +235,11 @@ fn read(file: &[u8], settings: Settings) -> Answer<Said> {
         Some(Row::Order { order, contact, .. }) => Ok(Said { order, contact }),
         Some(Row::Reject(reject)) => {
             let detail = format!("{}: {}", reject.code.as_str(), reject.message);
-            Err(Problem::of_field(
-                Code::Unprocessable,
-                &reject.column,
-                detail,
-            ))
+            let code = Code::Unprocessable;
+            Err(match reject.column.as_str() {
+                "" => Problem::new(code, detail),
+                column => Problem::of_field(code, column, detail),
+            })
         }
         None => Err(refused(&"this is no order")),
     }
@@ -355,13 +355,12 @@ fn changed_order(changed: Changed) -> Answer<Box<OrderRecord>> {
     match changed {
         Changed::Done(order) | Changed::Already(order) => Ok(order),
         Changed::NoSuchOrder => Err(Problem::not_found("order")),
-        Changed::Refused(refused) => {
-            let code = match refused {
-                Refused::Invalid(_) => Code::Unprocessable,
-                Refused::Status(..) | Refused::RefundOnItsWay => Code::WrongState,
-            };
-            Err(Problem::new(code, refused.to_string()))
-        }
+        Changed::Refused(refused) => Err(match refused {
+            Refused::Invalid { field, why } => Problem::of_field(Code::Unprocessable, field, why),
+            Refused::Status(..) | Refused::RefundOnItsWay => {
+                Problem::new(Code::WrongState, refused.to_string())
+            }
+        }),
     }
 }
 

@@ -294,12 +294,11 @@ impl App {
         let code = match refusal {
             Refusal::NotRefundable { .. } | Refusal::TooManyUnits { .. } => Code::NotRefundable,
             Refusal::NotSold(_) => Code::WrongState,
-            Refusal::Invalid(_) => Code::Unprocessable,
+            Refusal::Invalid { field, why } => {
+                return Ok(Problem::of_field(Code::Unprocessable, field, why));
+            }
         };
-        let order = match code {
-            Code::Unprocessable => None,
-            _ => self.store.order(order_id).await?,
-        };
+        let order = self.store.order(order_id).await?;
         let left = order.map(|order| text(order.refundable, order.currency));
         Ok(Problem::new(code, refusal.to_string()).with_refundable(left))
     }
@@ -354,9 +353,9 @@ pub async fn cancel(
         .await
 }
 
+/// Try a refund again that the gateway refused.
 ///
 /// A repetition is the same wish, as long as what was tried again is on its way: it is answered the same, whoever asks.
-/// Try a refund again that the gateway refused.
 #[utoipa::path(
     post, path = "/refunds/{refund_id}/retry", tag = "refunds", operation_id = "retry_refund",
     params(("refund_id" = String, Path)),

@@ -70,8 +70,8 @@ impl<T> Listed<T> {
 pub enum ListError {
     /// No page of this list leads there.
     BadPosition,
-    /// Nothing is listed like that, for this reason.
-    BadFilter(String),
+    /// Nothing is listed of such days, for this reason.
+    BadDays(String),
     Fault(Fault),
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for ListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ListError::BadPosition => f.write_str("no page of this list leads there"),
-            ListError::BadFilter(why) => f.write_str(why),
+            ListError::BadDays(why) => f.write_str(why),
             ListError::Fault(fault) => fault.fmt(f),
         }
     }

@@ -210,7 +210,7 @@ pub(super) fn days(from: Date, to: Date, most: usize) -> Result<Vec<Date>, ListE
     let days: Vec<Date> = days.take_while(|day| *day >= from).take(most + 1).collect();
     if days.len() > most {
         let why = format!("from {from} to {to} are more than {most} days");
-        return Err(ListError::BadFilter(why));
+        return Err(ListError::BadDays(why));
     }
     Ok(days)
 }
@@ -218,7 +218,7 @@ pub(super) fn days(from: Date, to: Date, most: usize) -> Result<Vec<Date>, ListE
 fn in_order(from: Date, to: Date) -> Result<(), ListError> {
     if from > to || from < Date::ZERO {
         let why = format!("there are no days from {from} to {to}");
-        return Err(ListError::BadFilter(why));
+        return Err(ListError::BadDays(why));
     }
     Ok(())
 }
