@@ -16,4 +16,5 @@ mod refund_lists;
 mod refund_races;
 mod refunds;
 mod rules;
+mod strict;
 mod suppressions;

@@ -17,13 +17,14 @@ const OPEN: [(&str, &str); 4] = [
     ("POST", "/webhooks/payments"),
 ];
 
-struct Route {
-    method: &'static str,
-    path: String,
+pub struct Route {
+    pub method: &'static str,
+    pub path: String,
     scope: Option<String>,
+    pub takes_body: bool,
 }
 
-fn routes() -> Vec<Route> {
+pub fn routes() -> Vec<Route> {
     let document: Value = serde_json::from_str(PUBLISHED).expect("json");
     let mut routes = Vec::new();
     for (template, item) in document["paths"].as_object().expect("paths") {
@@ -39,6 +40,7 @@ fn routes() -> Vec<Route> {
                     method,
                     path: filled(template),
                     scope: scope.map(str::to_owned),
+                    takes_body: operation.get("requestBody").is_some(),
                 });
             }
         }
