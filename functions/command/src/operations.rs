@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use domain::Fault;
+use domain::{Day, Fault};
 use edge::figures::Rebuild;
 use edge::resend::{self, Claim};
 use jiff::civil::Date;
@@ -151,7 +151,7 @@ async fn set(app: &crate::App, name: String, works: bool) -> Answer<Json<Data<Qu
 pub struct Which {
     /// One day of the business; all of them by default.
     #[param(value_type = Option<String>, format = Date)]
-    date: Option<Date>,
+    date: Option<Day>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -174,6 +174,7 @@ pub async fn rebuild(
     State(app): Shared,
     Params(Which { date }): Params<Which>,
 ) -> Answer<Response> {
+    let date = date.map(Date::from);
     app.outside
         .send_rebuild(date.map_or(Rebuild::Everything, Rebuild::Day))
         .await?;

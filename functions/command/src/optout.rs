@@ -1,7 +1,7 @@
 //! What customers choose by a link in a mail: with a button of its page, or with the one that their mail program shows.
 
 use api::document::one_of;
-use api::optout::PAGE;
+use api::optout::{Marks, PAGE};
 use api::{Answer, At, Code, Problem, Segment, bytes, media_type};
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -71,7 +71,7 @@ impl ToSchema for OptOut {}
 /// It may be repeated. What it answers is the page that shows what holds now, and offers to take it back.
 #[utoipa::path(
     post, path = "/unsubscribe/{token}", tag = "customers", operation_id = "opt_out",
-    params(("token" = String, Path)),
+    params(("token" = String, Path), Marks),
     request_body(content((OptOut = "application/x-www-form-urlencoded"), (OptOut = "multipart/form-data"))),
     responses(
         (status = 200, description = "What holds now", body = String, content_type = PAGE),

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::{Currency, ids};
+use domain::{Contact, Currency, Fault, ids};
 use edge::refunds;
 use intake::{Reader, Row, Settings, Step};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use store::lifecycle::{Asked, Changed, Refused};
 use store::orders::OrderRecord;
 use utoipa::ToSchema;
 
-use crate::outside::Put;
+use crate::outside::Stored;
 use crate::refunds::replayed;
 use crate::{App, Shared};
 
@@ -77,16 +77,16 @@ pub struct Accepted {
 ///
 /// It is read as a row of a file is, and goes the same way. An order has one name, by which a repetition is known: its
 /// `order_id`, or, where it has none, the `Idempotency-Key` of its caller. Both together are refused: an order that is sent
-/// again under the key and another id would be another order. The same order again is the same order: it is told so with
-/// `Idempotent-Replayed: true`.
+/// again under the key and another id would be another order. The same order again is the same order, whether it is on record
+/// yet or not: it is told so with `Idempotent-Replayed: true`. Another one is refused.
 #[utoipa::path(
     post, path = "/orders", tag = "orders", operation_id = "new_order",
     params(("Idempotency-Key" = Option<String>, Header)),
     request_body = NewOrder,
     responses(
         (status = 202, description = "On its way", body = Data<Accepted>),
-        (status = 409, description = "Another order has this name"),
-        (status = 422, description = "A row of a file would be rejected for this: the detail begins with its code; or an id and a key"),
+        (status = 409, description = "Another order has this `order_id`"),
+        (status = 422, description = "A row of a file would be rejected for this: the detail begins with its code; or an id and a key; or a key that was used for another order"),
     ),
     security(("token" = ["import"]))
 )]
@@ -96,38 +96,53 @@ pub async fn new(
     key: Option<IdempotencyKey>,
     Body(mut order): Body<NewOrder>,
 ) -> Answer<Response> {
-    let order_id = match (order.order_id.take(), key) {
-        (Some(order_id), None) => order_id.as_str().to_owned(),
+    let (order_id, another) = match (order.order_id.take(), key) {
+        (Some(order_id), None) => (order_id.as_str().to_owned(), another as fn() -> Problem),
         (Some(_), Some(_)) => {
             let detail = "an order that has an order_id is named by it, and by no key";
             let code = Code::Unprocessable;
             return Err(Problem::of_field(code, "Idempotency-Key", detail));
         }
-        (None, Some(IdempotencyKey(key))) => ids::order_of_request(&caller.name, &key),
+        (None, Some(IdempotencyKey(key))) => {
+            let order_id = ids::order_of_request(&caller.name, &key);
+            (order_id, Problem::key_reused as fn() -> Problem)
+        }
         (None, None) => {
             let detail = "an order without an order_id is named by its Idempotency-Key";
             return Err(Problem::key_missing(detail));
         }
     };
     let file = order.file(&order_id)?;
-    let read = read(&file, app.intake)?;
+    let wish = read(&file, app.intake)?;
     // As it will be known: without spaces around it.
-    let order_id = read.order_id.clone();
+    let order_id = wish.order.order_id.clone();
+    // Whoever comes second finds the file of whoever came first, from the moment on from which that one will be read.
+    let name = ids::short_hash(&[&order_id]);
+    let key = format!("{}{name}.csv", domain::progress::SINGLE_ORDERS);
     let (import_id, known) = match app.store.order(&order_id).await? {
-        Some(known) if known.asks_for(&read) => (known.import_id, true),
-        Some(_) => {
-            let detail = "an order of this name is on record, and is another one";
-            return Err(Problem::of_field(Code::AlreadyExists, "order_id", detail));
+        Some(known) => {
+            // Files go after a while, and what came in a file of many orders has none of its own.
+            let stored = app.outside.stored(&key).await?;
+            let stored = stored.map(|stored| read(&stored.file, app.intake));
+            let is_beside = stored.transpose()?.is_none_or(|said| said.is_beside(&wish));
+            if !is_beside || !known.asks_for(&wish.order) {
+                return Err(another());
+            }
+            (known.import_id, true)
         }
-        None => {
-            let name = ids::short_hash(&[&String::from_utf8_lossy(&file)]);
-            let key = format!("{}{name}.csv", domain::progress::SINGLE_ORDERS);
-            let (version, known) = match app.outside.put_new(&key, file).await? {
-                Put::New { version } => (version, false),
-                Put::Known { version } => (version, true),
-            };
-            (app.outside.import_id(&key, &version), known)
-        }
+        None => match app.outside.put_new(&key, file).await? {
+            Some(version) => (app.outside.import_id(&key, &version), false),
+            None => {
+                let Some(Stored { version, file }) = app.outside.stored(&key).await? else {
+                    let gone = format!("the file {key} was there, and is not");
+                    return Err(Fault::Transient(gone).into());
+                };
+                if !read(&file, app.intake)?.is_asked_for_by(&wish) {
+                    return Err(another());
+                }
+                (app.outside.import_id(&key, &version), true)
+            }
+        },
     };
     let url = format!("/orders/{}", segment(&order_id));
     let accepted = Accepted {
@@ -142,6 +157,11 @@ pub async fn new(
         true => replayed(response),
         false => response,
     })
+}
+
+fn another() -> Problem {
+    let detail = "an order of this name is on record or on its way, and is another one";
+    Problem::of_field(Code::AlreadyExists, "order_id", detail)
 }
 
 fn unwritable(error: impl std::fmt::Display) -> Problem {
@@ -178,8 +198,32 @@ impl NewOrder {
     }
 }
 
+/// What a file of one row says.
+struct Said {
+    order: domain::Order,
+    contact: Contact,
+}
+
+impl Said {
+    /// Whether it is the same but for what is charged.
+    fn is_beside(&self, other: &Said) -> bool {
+        let (one, other_one) = (&self.order, &other.order);
+        one.order_id == other_one.order_id
+            && one.ordered_at == other_one.ordered_at
+            && self.contact == other.contact
+    }
+
+    fn is_asked_for_by(&self, other: &Said) -> bool {
+        let kept = &self.order;
+        let is_kept = other
+            .order
+            .is_kept_as(kept.currency, kept.total, &kept.lines);
+        is_kept && self.is_beside(other)
+    }
+}
+
 /// By the reader that will read it again.
-fn read(file: &[u8], settings: Settings) -> Answer<domain::Order> {
+fn read(file: &[u8], settings: Settings) -> Answer<Said> {
     let refused =
         |what: &dyn std::fmt::Display| Problem::new(Code::Unprocessable, what.to_string());
     let mut reader = Reader::new(settings, None);
@@ -188,14 +232,14 @@ fn read(file: &[u8], settings: Settings) -> Answer<domain::Order> {
     let mut rows = Vec::new();
     while let Step::Row = reader.step(&mut rows).map_err(|error| refused(&error))? {}
     match rows.pop() {
-        Some(Row::Order { order, .. }) => Ok(order),
+        Some(Row::Order { order, contact, .. }) => Ok(Said { order, contact }),
         Some(Row::Reject(reject)) => {
             let detail = format!("{}: {}", reject.code.as_str(), reject.message);
-            Err(Problem::of_field(
-                Code::Unprocessable,
-                &reject.column,
-                detail,
-            ))
+            let code = Code::Unprocessable;
+            Err(match reject.column.as_str() {
+                "" => Problem::new(code, detail),
+                column => Problem::of_field(code, column, detail),
+            })
         }
         None => Err(refused(&"this is no order")),
     }
@@ -311,13 +355,12 @@ fn changed_order(changed: Changed) -> Answer<Box<OrderRecord>> {
     match changed {
         Changed::Done(order) | Changed::Already(order) => Ok(order),
         Changed::NoSuchOrder => Err(Problem::not_found("order")),
-        Changed::Refused(refused) => {
-            let code = match refused {
-                Refused::Invalid(_) => Code::Unprocessable,
-                Refused::Status(..) | Refused::RefundOnItsWay => Code::WrongState,
-            };
-            Err(Problem::new(code, refused.to_string()))
-        }
+        Changed::Refused(refused) => Err(match refused {
+            Refused::Invalid { field, why } => Problem::of_field(Code::Unprocessable, field, why),
+            Refused::Status(..) | Refused::RefundOnItsWay => {
+                Problem::new(Code::WrongState, refused.to_string())
+            }
+        }),
     }
 }
 

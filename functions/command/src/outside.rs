@@ -19,16 +19,11 @@ use edge::secrets::Secret;
 use futures::future::{BoxFuture, FutureExt};
 use payments::{Keys, SigningKey};
 
-/// What became of a file that was to be put where there is none.
+/// A file as it lies in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Put {
-    New {
-        version: String,
-    },
-    /// It was there before. Its name is its content.
-    Known {
-        version: String,
-    },
+pub struct Stored {
+    pub version: String,
+    pub file: Vec<u8>,
 }
 
 pub trait Outside: Send + Sync + 'static {
@@ -48,8 +43,14 @@ pub trait Outside: Send + Sync + 'static {
     /// Puts a file into the bucket. Returns its version.
     fn put<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<String, Fault>>;
 
-    /// The same, where there is no file of that key.
-    fn put_new<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<Put, Fault>>;
+    /// The same, where there is no file of that key. Nothing, where there is one.
+    fn put_new<'a>(
+        &'a self,
+        key: &'a str,
+        file: Vec<u8>,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>>;
+
+    fn stored<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, Fault>>;
 
     /// Under which name a file that was put is known.
     fn import_id(&self, key: &str, version: &str) -> String;
@@ -122,24 +123,37 @@ impl Outside for Aws {
         .boxed()
     }
 
-    fn put_new<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<Put, Fault>> {
+    fn put_new<'a>(
+        &'a self,
+        key: &'a str,
+        file: Vec<u8>,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
         async move {
             let request = self.s3.put_object().bucket(&self.bucket).key(key);
             let request = request.if_none_match("*").body(ByteStream::from(file));
             match request.send().await {
-                Ok(put) => Ok(Put::New {
-                    version: version(key, put.version_id)?,
-                }),
-                Err(error) if error.code() == Some("PreconditionFailed") => {
-                    let found = self.s3.head_object().bucket(&self.bucket).key(key);
-                    let found = found.send().await;
-                    let found = found.map_err(|error| unanswered(key, &error))?;
-                    Ok(Put::Known {
-                        version: version(key, found.version_id)?,
-                    })
-                }
+                Ok(put) => version(key, put.version_id).map(Some),
+                Err(error) if error.code() == Some("PreconditionFailed") => Ok(None),
                 Err(error) => Err(unanswered(key, &error)),
             }
+        }
+        .boxed()
+    }
+
+    fn stored<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, Fault>> {
+        async move {
+            let request = self.s3.get_object().bucket(&self.bucket).key(key);
+            let found = match request.send().await {
+                Ok(found) => found,
+                Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
+                Err(error) => return Err(unanswered(key, &error)),
+            };
+            let file = found.body.collect().await;
+            let file = file.map_err(|error| unanswered(key, &error))?;
+            Ok(Some(Stored {
+                version: version(key, found.version_id)?,
+                file: file.to_vec(),
+            }))
         }
         .boxed()
     }

@@ -294,12 +294,11 @@ impl App {
         let code = match refusal {
             Refusal::NotRefundable { .. } | Refusal::TooManyUnits { .. } => Code::NotRefundable,
             Refusal::NotSold(_) => Code::WrongState,
-            Refusal::Invalid(_) => Code::Unprocessable,
+            Refusal::Invalid { field, why } => {
+                return Ok(Problem::of_field(Code::Unprocessable, field, why));
+            }
         };
-        let order = match code {
-            Code::Unprocessable => None,
-            _ => self.store.order(order_id).await?,
-        };
+        let order = self.store.order(order_id).await?;
         let left = order.map(|order| text(order.refundable, order.currency));
         Ok(Problem::new(code, refusal.to_string()).with_refundable(left))
     }
@@ -355,13 +354,15 @@ pub async fn cancel(
 }
 
 /// Try a refund again that the gateway refused.
+///
+/// A repetition is the same wish, as long as what was tried again is on its way: it is answered the same, whoever asks.
 #[utoipa::path(
     post, path = "/refunds/{refund_id}/retry", tag = "refunds", operation_id = "retry_refund",
     params(("refund_id" = String, Path)),
     responses(
-        (status = 200, description = "On its way again", body = Data<Refund>),
+        (status = 200, description = "On its way again, now or before", body = Data<Refund>),
         (status = 404, description = "No such refund"),
-        (status = 409, description = "It has not failed, or its order has not enough left"),
+        (status = 409, description = "It never failed, or is over, or its order has not enough left"),
     ),
     security(("token" = ["refund"]))
 )]

@@ -2,9 +2,10 @@
 
 use api::document::one_of;
 use api::views::{Notification, NotificationStats};
-use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Params, Problem, Segment};
+use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Paging, Params, Problem, Segment};
 use axum::Json;
 use axum::extract::State;
+use domain::Day;
 use domain::notification::{self, Kind, Standing};
 use domain::preferences::Channel;
 use jiff::civil::Date;
@@ -31,10 +32,10 @@ pub struct Filter {
     customer_id: Option<Filled>,
     /// Days are those of UTC, on which they were put on record. Thirty days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
-    from_date: Option<Date>,
+    from_date: Option<Day>,
     /// The last day, which is one of them: today by default.
     #[param(value_type = Option<String>, format = Date)]
-    to_date: Option<Date>,
+    to_date: Option<Day>,
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
@@ -71,8 +72,8 @@ pub async fn list(
         channel: params.channel,
         status: params.status,
         customer_id: params.customer_id.as_ref().map(Filled::as_str),
-        from: params.from_date,
-        to: params.to_date,
+        from: params.from_date.map(Date::from),
+        to: params.to_date.map(Date::from),
     };
     let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
@@ -81,40 +82,31 @@ pub async fn list(
     Ok(Page::of(listed.await?, |told| Notification::from(&told)))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct HowMany {
-    #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
-    limit: Limit,
-}
-
-/// The newest notifications of the last thirty days.
+/// The notifications of the last thirty days, the newest first.
 #[utoipa::path(
-    get, path = "/notifications/recent", tag = "notifications", operation_id = "recent_notifications", params(HowMany),
-    responses((status = 200, description = "The newest first", body = Data<Vec<Notification>>)),
+    get, path = "/notifications/recent", tag = "notifications", operation_id = "recent_notifications", params(Paging),
+    responses((status = 200, description = "A page", body = Page<Notification>)),
     security(("token" = ["read"]))
 )]
 pub async fn recent(
     State(app): Shared,
     At(now): At,
-    Params(HowMany { limit }): Params<HowMany>,
-) -> Answer<Json<Data<Vec<Notification>>>> {
+    Params(params): Params<Paging>,
+) -> Answer<Json<Page<Notification>>> {
     let everything = NotificationFilter::default();
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
         .store
-        .list_notifications(&everything, now, limit.0, None);
-    let told = listed.await?.items;
-    Ok(Data::new(told.iter().map(Notification::from).collect()))
+        .list_notifications(&everything, now, params.limit.0, position.as_ref());
+    Ok(Page::of(listed.await?, |told| Notification::from(&told)))
 }
 
 /// What was told of an order, the first one first.
 #[utoipa::path(
     get, path = "/notifications/order/{order_id}", tag = "notifications", operation_id = "notifications_of_order",
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path), Paging),
     responses(
-        (status = 200, description = "All of them", body = Data<Vec<Notification>>),
+        (status = 200, description = "A page", body = Page<Notification>),
         (status = 404, description = "No such order"),
     ),
     security(("token" = ["read"]))
@@ -122,12 +114,17 @@ pub async fn recent(
 pub async fn of_order(
     State(app): Shared,
     Name(order_id): Name,
-) -> Answer<Json<Data<Vec<Notification>>>> {
-    let told = app.store.notifications_of(&order_id).await?;
-    if told.is_empty() && app.store.order(&order_id).await?.is_none() {
+    Params(params): Params<Paging>,
+) -> Answer<Json<Page<Notification>>> {
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
+    let listed = app
+        .store
+        .list_notifications_of(&order_id, params.limit.0, position.as_ref());
+    let listed = listed.await?;
+    if listed.items.is_empty() && app.store.order(&order_id).await?.is_none() {
         return Err(Problem::not_found("order"));
     }
-    Ok(Data::new(told.iter().map(Notification::from).collect()))
+    Ok(Page::of(listed, |told| Notification::from(&told)))
 }
 
 /// A notification.
@@ -158,10 +155,10 @@ pub async fn one(
 pub struct Period {
     /// Days are those of UTC, on which they were put on record. 29 days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
-    from_date: Option<Date>,
+    from_date: Option<Day>,
     /// The last day, today by default. At most 31 days.
     #[param(value_type = Option<String>, format = Date)]
-    to_date: Option<Date>,
+    to_date: Option<Day>,
 }
 
 /// How many notifications there are of some days, and how they ended.
@@ -176,6 +173,7 @@ pub async fn stats(
     Params(params): Params<Period>,
 ) -> Answer<Json<Data<NotificationStats>>> {
     let (from, to) = (params.from_date, params.to_date);
+    let (from, to) = (from.map(Date::from), to.map(Date::from));
     let counted = app.store.notification_stats(from, to, now).await?;
     Ok(Data::new(NotificationStats::of(&counted)))
 }

@@ -1,6 +1,6 @@
 //! What a link in a mail leads to. Whoever looks changes nothing: programs that check mails open every link.
 
-use api::optout::PAGE;
+use api::optout::{Marks, PAGE};
 use api::{Answer, Problem, Segment};
 use axum::extract::State;
 use axum::response::Response;
@@ -12,7 +12,7 @@ use crate::Shared;
 /// What the owner of a link in a mail gets by mail, as a page with buttons. It changes nothing.
 #[utoipa::path(
     get, path = "/unsubscribe/{token}", tag = "customers", operation_id = "opt_out_page",
-    params(("token" = String, Path)),
+    params(("token" = String, Path), Marks),
     responses(
         (status = 200, description = "What holds", body = String, content_type = PAGE),
         (status = 404, description = "No link of ours, said on a page; what can be no link at all is a problem", content(

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use api::money::text;
 use api::views::Refund;
-use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Params, Problem};
+use api::{Answer, At, Cursor, Data, Filled, Limit, Name, Page, Paging, Params, Problem};
 use axum::Json;
 use axum::extract::State;
+use domain::Day;
 use domain::refund::RefundStatus;
 use jiff::Span;
 use jiff::civil::Date;
@@ -62,10 +63,10 @@ pub struct Filter {
     order_id: Option<Filled>,
     /// Days are those of UTC. Thirty days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
-    from_date: Option<Date>,
+    from_date: Option<Day>,
     /// The last day, which is one of them: today by default.
     #[param(value_type = Option<String>, format = Date)]
-    to_date: Option<Date>,
+    to_date: Option<Day>,
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
@@ -90,8 +91,8 @@ pub async fn list(
         full: params.kind.map(|kind| kind == Kind::Full),
         customer_id: params.customer_id.as_ref().map(Filled::as_str),
         order_id: params.order_id.as_ref().map(Filled::as_str),
-        from: params.from_date,
-        to: params.to_date,
+        from: params.from_date.map(Date::from),
+        to: params.to_date.map(Date::from),
     };
     let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
     let listed = app
@@ -119,19 +120,27 @@ pub async fn one(State(app): Shared, Name(refund_id): Name) -> Answer<Json<Data<
 /// The refunds of an order, the first one first.
 #[utoipa::path(
     get, path = "/refunds/order/{order_id}", tag = "refunds", operation_id = "refunds_of_order",
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path), Paging),
     responses(
-        (status = 200, description = "All of them", body = Data<Vec<Refund>>),
+        (status = 200, description = "A page", body = Page<Refund>),
         (status = 404, description = "No such order"),
     ),
     security(("token" = ["read"]))
 )]
-pub async fn of_order(State(app): Shared, Name(order_id): Name) -> Answer<Json<Data<Vec<Refund>>>> {
-    let refunds = app.store.refunds_of(&order_id).await?;
-    if refunds.is_empty() && app.store.order(&order_id).await?.is_none() {
+pub async fn of_order(
+    State(app): Shared,
+    Name(order_id): Name,
+    Params(params): Params<Paging>,
+) -> Answer<Json<Page<Refund>>> {
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
+    let listed = app
+        .store
+        .list_refunds_of(&order_id, params.limit.0, position.as_ref());
+    let listed = listed.await?;
+    if listed.items.is_empty() && app.store.order(&order_id).await?.is_none() {
         return Err(Problem::not_found("order"));
     }
-    Ok(Data::new(refunds.iter().map(Refund::now).collect()))
+    Ok(Page::of(listed, |refund| Refund::now(&refund)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -140,10 +149,10 @@ pub async fn of_order(State(app): Shared, Name(order_id): Name) -> Answer<Json<D
 pub struct Period {
     /// Days are those of UTC. 29 days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
-    from_date: Option<Date>,
+    from_date: Option<Day>,
     /// The last day, today by default. At most 92 days.
     #[param(value_type = Option<String>, format = Date)]
-    to_date: Option<Date>,
+    to_date: Option<Day>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -170,9 +179,9 @@ pub async fn stats(
     At(now): At,
     Params(params): Params<Period>,
 ) -> Answer<Json<Data<RefundStats>>> {
-    let to_date = params.to_date;
+    let to_date = params.to_date.map(Date::from);
     let to_date = to_date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date());
-    let from_date = params.from_date;
+    let from_date = params.from_date.map(Date::from);
     let from_date = from_date.unwrap_or_else(|| to_date.saturating_sub(Span::new().days(29)));
     let mut stats = RefundStats {
         from_date,

@@ -15,7 +15,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::caller::Rules;
+use crate::caller::{Rule, Rules};
 use crate::extract::IDEMPOTENCY_KEY;
 use crate::problem::{CONTENT_TYPE, Code, Problem};
 
@@ -32,7 +32,8 @@ pub fn joined(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
         .description(Some(
             "Bulk orders: imports, orders, refunds, figures, and what is stuck. Amounts are decimal strings in their \
              currency, and numbers where figures have always been numbers. Lists come in pages: `next` is the `cursor` \
-             of the next one.",
+             of the next one. What an operation does not describe it refuses with 400: a parameter, a field, and a body \
+             where there is none, but for an empty one and `{}`.",
         ))
         .build();
     let token = HttpBuilder::new()
@@ -72,10 +73,9 @@ fn complete(_method: Method, operation: &mut Operation) {
             };
         }
     }
-    let mut codes: BTreeSet<u16> = BTreeSet::from([429, 500, 503]);
+    let mut codes: BTreeSet<u16> = BTreeSet::from([400, 429, 500, 503]);
     let parameters = operation.parameters.as_ref();
     if parameters.is_some_and(|parameters| !parameters.is_empty()) {
-        codes.insert(400);
         let in_path = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(one) if one.parameter_in == ParameterIn::Path);
         if parameters.is_some_and(|parameters| parameters.iter().any(in_path)) {
             codes.insert(404);
@@ -83,7 +83,7 @@ fn complete(_method: Method, operation: &mut Operation) {
         codes.insert(422);
     }
     if operation.request_body.is_some() {
-        codes.extend([400, 413, 415, 422]);
+        codes.extend([413, 415, 422]);
     }
     if scope(operation).is_some() {
         codes.extend([401, 403]);
@@ -162,7 +162,12 @@ pub fn rules(document: &OpenApi) -> Rules {
     let mut rules = Rules::default();
     for (path, item) in &document.paths.paths {
         each_operation(&mut item.clone(), |method, operation| {
-            rules.set(method, path, scope(operation));
+            let rule = Rule {
+                scope: scope(operation),
+                parameters: parameters(operation),
+                takes_body: operation.request_body.is_some(),
+            };
+            rules.set(method, path, rule);
         });
     }
     rules
@@ -171,6 +176,20 @@ pub fn rules(document: &OpenApi) -> Rules {
 fn scope(operation: &Operation) -> Option<Scope> {
     let security = serde_json::to_value(operation.security.as_ref()?).ok()?;
     security.pointer("/0/token/0")?.as_str()?.parse().ok()
+}
+
+/// The names of what may stand behind the question mark; nothing where anything may.
+fn parameters(operation: &Operation) -> Option<Vec<String>> {
+    let described = operation.parameters.iter().flatten();
+    let in_query = described.filter_map(|parameter| match parameter {
+        RefOr::T(one) if one.parameter_in == ParameterIn::Query => Some(one),
+        _ => None,
+    });
+    let names = in_query.map(|one| match &one.schema {
+        Some(RefOr::T(Schema::Object(schema))) if schema.additional_properties.is_some() => None,
+        _ => Some(one.name.clone()),
+    });
+    names.collect()
 }
 
 fn each_operation(item: &mut PathItem, mut each: impl FnMut(Method, &mut Operation)) {

@@ -125,6 +125,10 @@ pub async fn answer(
     event.request_context.domain_name = None;
     event.headers.remove(header::HOST);
     event.multi_value_headers.remove(header::HOST);
+    // The gateway hands over both, and the adapter would let the last value of a header stand for all of them.
+    for name in event.multi_value_headers.keys() {
+        event.headers.remove(name);
+    }
     // The adapter would tidy it up as a browser does, or fail at it; what came in is what is answered.
     let path = event.path.replace("/".to_owned()).unwrap_or_default();
     let path = utf8_percent_encode(&path, NOT_IN_PATHS).to_string();

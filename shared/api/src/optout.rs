@@ -9,6 +9,9 @@ use base64::prelude::BASE64_STANDARD;
 use domain::Fault;
 use notices::{Choice, Notices, STYLE};
 use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use crate::problem::Answer;
 
@@ -25,6 +28,27 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// Read when somebody looks at the page, which is not what these functions are for.
 static NOTICES: LazyLock<Result<Notices, Fault>> = LazyLock::new(Notices::new);
+
+/// Programs on the way put marks of their own behind links: nobody shall be refused for these, who wants no more mails.
+pub struct Marks;
+
+impl IntoParams for Marks {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let marks = ObjectBuilder::new().additional_properties(Some(text));
+        let parameter = ParameterBuilder::new()
+            .name("marks")
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .description(Some(
+                "Whatever stands behind the link: it says nothing here.",
+            ))
+            .style(Some(ParameterStyle::Form))
+            .explode(Some(true))
+            .schema(Some(marks));
+        vec![parameter.build()]
+    }
+}
 
 pub struct OptOutPage {
     pub language: String,

@@ -180,7 +180,7 @@ impl From<ListError> for Problem {
                 let detail = "this is no cursor of this list";
                 Problem::of_field(Code::InvalidCursor, "cursor", detail)
             }
-            ListError::BadFilter(why) => Problem::new(Code::Unprocessable, why),
+            ListError::BadDays(why) => Problem::of_field(Code::Unprocessable, "to_date", why),
             ListError::Fault(fault) => fault.into(),
         }
     }

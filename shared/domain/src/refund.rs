@@ -160,7 +160,16 @@ pub enum Refusal {
     /// Nothing was sold.
     NotSold(Status),
     /// Such a thing cannot be asked for.
-    Invalid(String),
+    Invalid { field: String, why: String },
+}
+
+impl Refusal {
+    pub fn invalid(field: &str, why: impl fmt::Display) -> Refusal {
+        Refusal::Invalid {
+            field: field.to_owned(),
+            why: why.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -173,7 +182,7 @@ impl fmt::Display for Refusal {
             Refusal::NotSold(status) => {
                 write!(f, "an order that is {status} cannot be refunded")
             }
-            Refusal::Invalid(why) => f.write_str(why),
+            Refusal::Invalid { why, .. } => f.write_str(why),
         }
     }
 }
@@ -268,10 +277,10 @@ impl Account {
         let left = self.refundable;
         let (amount, lines) = match wanted {
             Wanted::Full => (left, Vec::new()),
-            Wanted::Amount(amount) => (positive(*amount, currency)?, Vec::new()),
+            Wanted::Amount(amount) => (positive("amount", *amount, currency)?, Vec::new()),
             Wanted::Lines(wanted) => {
                 let lines = self.take_back(wanted, ordered)?;
-                let sum = positive(sum(&lines)?, currency)?;
+                let sum = positive("lines", sum(&lines)?, currency)?;
                 (sum.min(left), lines)
             }
         };
@@ -289,21 +298,21 @@ impl Account {
     ) -> Result<Vec<TakenBack>, Refusal> {
         if wanted.is_empty() || wanted.len() > LINES_PER_ORDER {
             let count = wanted.len();
-            return Err(Refusal::Invalid(format!("{count} lines are to come back")));
+            let why = format!("{count} lines are to come back");
+            return Err(Refusal::invalid("lines", why));
         }
         let mut returned = self.returned.clone();
         returned.resize(ordered.len(), 0);
         let mut taken = Vec::new();
-        for WantedLine {
-            sku,
-            quantity,
-            restock,
-        } in wanted
-        {
+        for (at, line) in wanted.iter().enumerate() {
+            let WantedLine {
+                sku,
+                quantity,
+                restock,
+            } = line;
             if *quantity == 0 {
-                return Err(Refusal::Invalid(format!(
-                    "no unit of {sku} is to come back"
-                )));
+                let why = format!("no unit of {sku} is to come back");
+                return Err(Refusal::invalid(&format!("lines[{at}].quantity"), why));
             }
             let mut open = *quantity;
             for (at, line) in ordered
@@ -359,11 +368,11 @@ fn some(returned: Vec<u32>) -> Vec<u32> {
     }
 }
 
-fn positive(amount: Decimal, currency: Currency) -> Result<Decimal, Refusal> {
+fn positive(field: &str, amount: Decimal, currency: Currency) -> Result<Decimal, Refusal> {
     let money = Money::new(amount, currency);
-    let money = money.map_err(|error| Refusal::Invalid(error.to_string()))?;
+    let money = money.map_err(|error| Refusal::invalid(field, error))?;
     match money.amount().is_zero() {
-        true => Err(Refusal::Invalid("a refund of nothing".to_owned())),
+        true => Err(Refusal::invalid(field, "a refund of nothing")),
         false => Ok(money.amount()),
     }
 }
@@ -374,7 +383,7 @@ fn sum(lines: &[TakenBack]) -> Result<Decimal, Refusal> {
         let units = Decimal::from(line.quantity);
         sum.checked_add(line.unit_price.checked_mul(units)?)
     });
-    sum.ok_or_else(|| Refusal::Invalid("the amount is too large".to_owned()))
+    sum.ok_or_else(|| Refusal::invalid("lines", "the amount is too large"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use domain::Fault;
 use domain::journal::{Change, Entry, Kind, id_of_refund, partition_on};
 use domain::refund::RefundStatus;
+use futures::{StreamExt, TryStreamExt, stream, try_join};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -31,6 +32,9 @@ pub fn append(entry: &Entry) -> Result<Write, Fault> {
         condition: Condition::Absent,
     })
 }
+
+/// Entries of an order that are read at the same time.
+const AT_ONCE: usize = 8;
 
 /// An entry that cannot be read: its name, and why.
 pub type Unreadable = (String, Fault);
@@ -112,7 +116,33 @@ impl<E: Engine> Store<E> {
         refunds: &[RefundRecord],
         zone: &TimeZone,
     ) -> Result<Vec<Entry>, Fault> {
-        let mut found = Vec::new();
+        let deeds = [
+            (Kind::Shipped, order.shipped_at),
+            (Kind::Delivered, order.delivered_at),
+            (Kind::Cancelled, order.cancelled_at),
+        ];
+        let deeds = deeds.map(|(kind, at)| (kind.entry_id(&order.order_id), at));
+        let completed = refunds
+            .iter()
+            .filter(|refund| refund.status == RefundStatus::Completed);
+        let completed = completed.map(|refund| (id_of_refund(&refund.refund_id), refund.ended_at));
+        let of_each: Vec<_> = deeds.into_iter().chain(completed).collect();
+        let of_each = stream::iter(of_each)
+            .map(|(entry_id, at)| self.entry_about(entry_id, at, zone))
+            .buffered(AT_ONCE)
+            .try_collect::<Vec<_>>();
+        let (settling, of_each) = try_join!(self.entry_of_settling(order, zone), of_each)?;
+        let all = of_each.into_iter().chain([settling]);
+        let mut found: Vec<Entry> = all.flatten().collect();
+        found.sort_by_key(|entry| entry.at);
+        Ok(found)
+    }
+
+    async fn entry_of_settling(
+        &self,
+        order: &OrderRecord,
+        zone: &TimeZone,
+    ) -> Result<Option<Entry>, Fault> {
         let batch_id = &order.batch_id;
         for day in days(order.settled_at, zone) {
             let query = Query {
@@ -124,31 +154,25 @@ impl<E: Engine> Store<E> {
             let mut entries = entries.filter_map(|item| entry(item).ok());
             let is_told = |change: &Change| change.order_id == order.order_id;
             if let Some(entry) = entries.find(|entry| entry.changes.iter().any(is_told)) {
-                found.push(entry);
-                break;
+                return Ok(Some(entry));
             }
         }
-        let deeds = [
-            (Kind::Shipped, order.shipped_at),
-            (Kind::Delivered, order.delivered_at),
-            (Kind::Cancelled, order.cancelled_at),
-        ];
-        let deeds = deeds.map(|(kind, at)| (kind.entry_id(&order.order_id), at));
-        let completed = refunds
-            .iter()
-            .filter(|refund| refund.status == RefundStatus::Completed);
-        let completed = completed.map(|refund| (id_of_refund(&refund.refund_id), refund.ended_at));
-        for (entry_id, at) in deeds.into_iter().chain(completed) {
-            for day in days(at, zone) {
-                let partition = partition_on(day, &entry_id);
-                if let Some(Ok(entry)) = self.entry(&partition, &entry_id).await? {
-                    found.push(entry);
-                    break;
-                }
+        Ok(None)
+    }
+
+    async fn entry_about(
+        &self,
+        entry_id: String,
+        at: Option<Timestamp>,
+        zone: &TimeZone,
+    ) -> Result<Option<Entry>, Fault> {
+        for day in days(at, zone) {
+            let partition = partition_on(day, &entry_id);
+            if let Some(Ok(entry)) = self.entry(&partition, &entry_id).await? {
+                return Ok(Some(entry));
             }
         }
-        found.sort_by_key(|entry| entry.at);
-        Ok(found)
+        Ok(None)
     }
 
     /// As it is stored: also one that cannot be read.

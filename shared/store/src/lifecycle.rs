@@ -50,7 +50,7 @@ pub enum Refused {
     /// Should it fail, it would take back what the cancellation returned.
     RefundOnItsWay,
     /// Such a thing cannot be asked for.
-    Invalid(String),
+    Invalid { field: &'static str, why: String },
 }
 
 impl fmt::Display for Refused {
@@ -65,7 +65,7 @@ impl fmt::Display for Refused {
                 write!(f, "an order that is {status} cannot be {done}")
             }
             Refused::RefundOnItsWay => f.write_str("a refund is on its way"),
-            Refused::Invalid(why) => f.write_str(why),
+            Refused::Invalid { why, .. } => f.write_str(why),
         }
     }
 }
@@ -161,10 +161,10 @@ fn check(order_id: &str, asked: &Asked<'_>) -> Result<(), Refused> {
     ];
     for (field, value) in fields {
         let Some(value) = value else { continue };
-        check_text(field, value, TEXT_BYTES)
-            .map_err(|error| Refused::Invalid(error.to_string()))?;
+        let invalid = |why| Refused::Invalid { field, why };
+        check_text(field, value, TEXT_BYTES).map_err(|error| invalid(error.to_string()))?;
         if value.is_empty() {
-            return Err(Refused::Invalid(format!("{field} is empty")));
+            return Err(invalid(format!("{field} is empty")));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Lists in pages, the newest first: where a page goes on, and what it may cost.
+//! Lists in pages, most of them the newest first: where a page goes on, and what it may cost.
 //!
 //! A position travels to whoever asked for the page, and comes back from strangers: it holds what names a place in an
 //! index, and nothing of it is believed. Knows no kind of record.
@@ -70,8 +70,8 @@ impl<T> Listed<T> {
 pub enum ListError {
     /// No page of this list leads there.
     BadPosition,
-    /// Nothing is listed like that, for this reason.
-    BadFilter(String),
+    /// Nothing is listed of such days, for this reason.
+    BadDays(String),
     Fault(Fault),
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for ListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ListError::BadPosition => f.write_str("no page of this list leads there"),
-            ListError::BadFilter(why) => f.write_str(why),
+            ListError::BadDays(why) => f.write_str(why),
             ListError::Fault(fault) => fault.fmt(f),
         }
     }
@@ -96,6 +96,26 @@ impl From<Fault> for ListError {
 impl Position {
     pub(crate) fn start_of(of: String) -> Position {
         Position { of, after: None }
+    }
+
+    /// Behind an item of a list that is no index.
+    pub(crate) fn behind(of: &str, at: Timestamp, part: String) -> Position {
+        Position {
+            of: of.to_owned(),
+            after: Some(After {
+                at: at.to_string(),
+                id: of.to_owned(),
+                part: Some(part),
+            }),
+        }
+    }
+
+    /// Where such a list goes on; nothing where it is none of this one.
+    pub(crate) fn place_in(&self, of: &str) -> Option<(Timestamp, &str)> {
+        let after = self.after.as_ref()?;
+        let is_of = self.of == of && after.id == of;
+        let at = after.at.parse().ok().filter(|_| is_of)?;
+        Some((at, after.part.as_deref()?))
     }
 
     /// Of a list that has no entries behind which it could go on, only beginnings.
@@ -137,6 +157,7 @@ pub(crate) struct List {
     /// In the sequence in which they are read.
     pub partitions: Vec<String>,
     pub range: Option<(String, String)>,
+    pub oldest_first: bool,
     /// Whether some of the entries may not be wanted.
     pub filtered: bool,
     /// About so many entries are looked at for one page.
@@ -191,7 +212,7 @@ impl<T> Walk<T> {
             // One more tells whether anything follows.
             let query = Query {
                 range: self.list.range.clone(),
-                backwards: true,
+                backwards: !self.list.oldest_first,
                 limit: u32::try_from(wanted + 1).ok(),
                 start: at.start(self.list.table, self.list.index),
                 ..Query::of(self.list.table, Some(self.list.index), &at.of)

@@ -61,9 +61,9 @@ fn check(request: &RefundRequest<'_>) -> Result<(), Refusal> {
         ("reason", request.reason, TEXT_BYTES),
         ("requested_by", request.requested_by, TEXT_BYTES),
     ] {
-        check_text(field, value, limit).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        check_text(field, value, limit).map_err(|error| Refusal::invalid(field, error))?;
         if value.is_empty() {
-            return Err(Refusal::Invalid(format!("{field} is empty")));
+            return Err(Refusal::invalid(field, format!("{field} is empty")));
         }
     }
     Ok(())

@@ -157,7 +157,8 @@ impl<E: Engine> Store<E> {
         self.end(step, RefundStatus::Cancelled).await
     }
 
-    /// One that failed is on its way again, under the same key at the gateway, which knows nothing of it.
+    /// One that failed is on its way again, under the same key at the gateway, which knows nothing of it. One that never
+    /// failed stays as it is.
     pub async fn retry_refund(
         &self,
         refund_id: &str,
@@ -168,7 +169,11 @@ impl<E: Engine> Store<E> {
             return Ok(Moved::Unknown);
         };
         if refund.status.is_open() {
-            return Ok(Moved::Done(Box::new(refund)));
+            // Only one that was tried again had failed before.
+            return Ok(match refund.retried_at {
+                Some(_) => Moved::Done(Box::new(refund)),
+                None => Moved::Stays(Box::new(refund)),
+            });
         }
         let mut changes = vec![
             Change::Set("retried_at", text(now.to_string())),

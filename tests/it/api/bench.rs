@@ -9,7 +9,7 @@ use api::optout::OptOutPage;
 use api::{Event, Origin};
 use axum::Router;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use command::outside::Put;
+use command::outside::Stored;
 use domain::order::TotalPolicy;
 use domain::{Batch, Fault};
 use edge::Invocation;
@@ -227,15 +227,21 @@ impl Bench {
                 None => parameters[name] = json!([value]),
             }
         }
+        // Each header twice, as the gateway does it: its last value, and all of them.
+        let mut last = json!({"Host": "an.api.example"});
         let mut headers = json!({"Host": ["an.api.example"]});
         for (name, value) in &call.headers {
-            headers[*name] = json!([value]);
+            last[*name] = json!(value);
+            match headers[*name].as_array_mut() {
+                Some(values) => values.push(json!(value)),
+                None => headers[*name] = json!([value]),
+            }
         }
         let authorizer = call.scopes.map(|scopes| {
             json!({"principalId": "tk_1", "token_id": "tk_1", "name": call.caller, "scopes": scopes})
         });
         let event = json!({
-            "resource": "/{proxy+}", "path": path, "httpMethod": call.method, "headers": {},
+            "resource": "/{proxy+}", "path": path, "httpMethod": call.method, "headers": last,
             "multiValueHeaders": headers, "queryStringParameters": {},
             "multiValueQueryStringParameters": parameters, "pathParameters": {}, "stageVariables": null,
             "requestContext": {
@@ -397,11 +403,21 @@ impl command::outside::Outside for Outside {
         self.answer(self.file(key, file, true).1)
     }
 
-    fn put_new<'a>(&'a self, key: &'a str, file: Vec<u8>) -> BoxFuture<'a, Result<Put, Fault>> {
-        self.answer(match self.file(key, file, false) {
-            (true, version) => Put::New { version },
-            (false, version) => Put::Known { version },
-        })
+    fn put_new<'a>(
+        &'a self,
+        key: &'a str,
+        file: Vec<u8>,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        let (is_new, version) = self.file(key, file, false);
+        self.answer(is_new.then_some(version))
+    }
+
+    fn stored<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, Fault>> {
+        let files = self.0.files.lock().expect("a lock");
+        self.answer(files.get(key).map(|(file, version)| Stored {
+            version: version.to_string(),
+            file: file.clone(),
+        }))
     }
 
     fn import_id(&self, key: &str, version: &str) -> String {

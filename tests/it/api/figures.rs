@@ -273,52 +273,92 @@ async fn a_day_has_its_own_number_of_hours() {
     );
 }
 
+/// All that takes a day.
+const WITH_DAYS: [&str; 18] = [
+    "/kpis/daily?date=DAY",
+    "/kpis/daily/DAY",
+    "/kpis/hourly?date=DAY",
+    "/metrics?date=DAY",
+    "/kpis/range?start_date=DAY&end_date=DAY",
+    "/leaderboard/customers?date=DAY",
+    "/leaderboard/products?date=DAY&by=units",
+    "/orders/stats?from_date=DAY&to_date=DAY",
+    "/orders/stats?to_date=DAY",
+    "/refunds?from_date=DAY&to_date=DAY",
+    "/refunds?to_date=DAY",
+    "/refunds/stats?from_date=DAY&to_date=DAY",
+    "/refunds/stats?to_date=DAY",
+    "/refunds?order_id=O-1&from_date=DAY",
+    "/notifications?from_date=DAY&to_date=DAY",
+    "/notifications?to_date=DAY",
+    "/notifications/stats?from_date=DAY&to_date=DAY",
+    "/notifications/stats?to_date=DAY",
+];
+
 #[tokio::test]
 async fn no_day_is_too_far_for_an_answer() {
     let bench = mill().await;
-    for day in [
-        "9999-12-31",
-        "9999-12-30",
-        "-009999-01-01",
-        "-009999-01-02",
-        "-000001-12-31",
-        "0000-01-01",
+    for (day, without) in [
+        ("9999-12-31", &["/kpis/hourly?date=DAY"][..]),
+        ("9999-12-30", &["/kpis/hourly?date=DAY"]),
+        ("9999-12-29", &[]),
+        (
+            "0000-01-01",
+            &[
+                "/refunds?to_date=DAY",
+                "/refunds/stats?to_date=DAY",
+                "/notifications?to_date=DAY",
+                "/notifications/stats?to_date=DAY",
+            ],
+        ),
     ] {
-        for path in [
-            "/kpis/daily?date=DAY",
-            "/kpis/daily/DAY",
-            "/kpis/hourly?date=DAY",
-            "/metrics?date=DAY",
-            "/kpis/range?start_date=DAY&end_date=DAY",
-            "/leaderboard/customers?date=DAY",
-            "/leaderboard/products?date=DAY&by=units",
-            "/orders/stats?from_date=DAY&to_date=DAY",
-            "/orders/stats?to_date=DAY",
-            "/refunds?from_date=DAY&to_date=DAY",
-            "/refunds?to_date=DAY",
-            "/refunds/stats?from_date=DAY&to_date=DAY",
-            "/refunds/stats?to_date=DAY",
-            "/refunds?order_id=O-1&from_date=DAY",
-        ] {
-            let path = path.replace("DAY", day);
-            let answer = bench.get(&path).await;
-            if answer.status != 200 {
-                let problems = [(400, "invalid_parameter"), (422, "unprocessable")];
-                assert!(problems.contains(&answer.problem()), "{path}: {answer:?}");
+        for path in WITH_DAYS {
+            let answer = bench.get(&path.replace("DAY", day)).await;
+            match without.contains(&path) {
+                false => assert_eq!(answer.status, 200, "{day} {path}: {answer:?}"),
+                // No hours, or no thirty days before.
+                true => match path {
+                    "/kpis/hourly?date=DAY" => {
+                        assert_eq!(answer.problem(), (400, "invalid_parameter"));
+                    }
+                    _ => assert_eq!(answer.problem(), (422, "unprocessable"), "{path}"),
+                },
             }
         }
         let rebuild = call("POST", &format!("/leaderboard/rebuild?date={day}"));
         assert_eq!(bench.ask(rebuild).await.status, 202);
     }
+}
+
+#[tokio::test]
+async fn a_day_is_a_day_and_nothing_more() {
+    let bench = Bench::new();
     for day in [
-        "10000-01-01",
+        "",
+        "today",
+        "2026-02-29",
         "2026-3-1",
         "20260301",
+        "2026-W09-7",
+        "10000-01-01",
+        "-000001-12-31",
+        "-009999-01-01",
         "2026-03-01T00:00:00",
-        "today",
+        "2026-03-01%2018:00:00",
+        "2026-03-01T23:30:00-05:00",
+        "2026-03-01[UTC]",
     ] {
-        let answer = bench.get(&format!("/kpis/hourly?date={day}")).await;
-        let is_read = answer.status == 200;
-        assert!(is_read || matches!(answer.status, 400 | 422), "{day}");
+        for path in WITH_DAYS {
+            if day.is_empty() && path.ends_with("/DAY") {
+                continue;
+            }
+            let answer = bench.get(&path.replace("DAY", day)).await;
+            assert_eq!(answer.problem(), (400, "invalid_parameter"), "{day} {path}");
+            let field = answer.body["field"].as_str().expect("a field");
+            assert!(field.ends_with("date"), "{day} {path}: {field}");
+        }
+        let rebuild = call("POST", &format!("/leaderboard/rebuild?date={day}"));
+        let answer = bench.ask(rebuild).await;
+        assert_eq!(answer.problem(), (400, "invalid_parameter"), "{day}");
     }
 }

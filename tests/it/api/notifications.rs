@@ -85,6 +85,25 @@ async fn what_was_told_is_shown_as_it_is() {
         Some(id)
     });
     assert_eq!(told.count(), 5);
+    // The first one first, on pages of any length.
+    let rows = of_order.data().as_array().expect("rows").iter();
+    let instants: Vec<&str> = rows.filter_map(|row| row["created_at"].as_str()).collect();
+    assert!(instants.is_sorted());
+    let (mut turned, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/notifications/order/O-1?limit=2{cursor}");
+        let page = bench.get(&path).await;
+        turned.extend(ids(page.data()).into_iter().map(str::to_owned));
+        let Some(next) = page.body["next"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+        let path = format!("/notifications/order/O-2?limit=2{cursor}");
+        let elsewhere = bench.get(&path).await;
+        assert_eq!(elsewhere.problem(), (422, "invalid_cursor"));
+        assert!(turned.len() < 9, "{turned:?}");
+    }
+    assert_eq!(turned, ids(of_order.data()));
     let unknown = bench.get("/notifications/order/O-99").await;
     assert_eq!(unknown.problem(), (404, "not_found"));
 }
@@ -137,6 +156,9 @@ async fn lists_have_what_is_wanted_and_go_on() {
     assert_eq!(ids(recent.data()).len(), 8);
     let two = bench.get("/notifications/recent?limit=2").await;
     assert_eq!(ids(two.data()), ids(newest.data())[..2]);
+    let next = two.body["next"].as_str().expect("a cursor");
+    let more = format!("/notifications/recent?cursor={next}");
+    assert_eq!(ids(bench.get(&more).await.data()), ids(newest.data())[2..]);
     for (query, code) in [
         ("?type=advert", "invalid_parameter"),
         ("?type=Refund", "invalid_parameter"),

@@ -78,7 +78,7 @@ async fn an_order_is_read_as_it_was_asked_for() {
         let contact = batch.contacts.first().expect("a contact");
         assert_eq!(contact.name.as_deref(), Some(name));
         assert!(bench.done.rejects.lock().expect("a lock").is_empty());
-        // Once for each content, before it is on record and after.
+        // Once, before it is on record and after.
         let again = bench.ask(new(body.clone())).await;
         assert!(is_replay(&again));
         assert_eq!((again.status, &again.text), (202, &first.text));

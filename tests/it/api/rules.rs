@@ -18,13 +18,14 @@ const OPEN: [(&str, &str); 4] = [
     ("POST", "/webhooks/payments"),
 ];
 
-struct Route {
-    method: &'static str,
-    path: String,
+pub struct Route {
+    pub method: &'static str,
+    pub path: String,
     scope: Option<String>,
+    pub takes_body: bool,
 }
 
-fn routes() -> Vec<Route> {
+pub fn routes() -> Vec<Route> {
     let document: Value = serde_json::from_str(PUBLISHED).expect("json");
     let mut routes = Vec::new();
     for (template, item) in document["paths"].as_object().expect("paths") {
@@ -40,6 +41,7 @@ fn routes() -> Vec<Route> {
                     method,
                     path: filled(template),
                     scope: scope.map(str::to_owned),
+                    takes_body: operation.get("requestBody").is_some(),
                 });
             }
         }
@@ -271,6 +273,31 @@ async fn a_wrong_body_is_told_what_is_wrong_with_it() {
         let answer = bench.ask(post().key(key).json(good.clone())).await;
         assert_eq!(answer.status, 400, "{key}");
         assert_eq!(answer.body["field"], "Idempotency-Key");
+    }
+}
+
+/// The gateway hands on both, and the last one once more where it has place for one.
+#[tokio::test]
+async fn two_keys_are_none() {
+    let bench = Bench::new();
+    let item = json!({"sku": "S", "quantity": 1, "unit_price": "1.00"});
+    let order = json!({"customer_id": "C-1", "items": [item]});
+    let refund = json!({"full": true, "reason": "x"});
+    let product = json!({"name": "S", "price": "1.00", "currency": "USD", "stock": 1});
+    for (method, path, body) in [
+        ("POST", "/orders", order),
+        ("POST", "/orders/O-1/refunds", refund),
+        ("POST", "/products/S/restock", json!({"quantity": 1})),
+        ("PUT", "/products/S", product),
+    ] {
+        let keyed = || call(method, path).json(body.clone()).key("k");
+        for (name, other) in [("Idempotency-Key", "l"), ("idempotency-key", "l")] {
+            let answer = bench.ask(keyed().header(name, other)).await;
+            assert_eq!(answer.problem(), (400, "invalid_header"), "{path}");
+            assert_eq!(answer.body["field"], "Idempotency-Key");
+        }
+        let twice = bench.ask(keyed().key("k")).await;
+        assert_ne!(twice.status, 400, "{path}: {twice:?}");
     }
 }
 

@@ -257,7 +257,7 @@ async fn no_key_names_the_refund_of_a_cancellation() {
     assert_eq!(id, ids::refund_id(key));
     let answer = requested(&store, key, "O-1", &Wanted::Full).await;
     assert!(
-        matches!(answer, Requested::Refused(Refusal::Invalid(_))),
+        matches!(answer, Requested::Refused(Refusal::Invalid { .. })),
         "{answer:?}"
     );
 }

@@ -93,7 +93,7 @@ async fn what_is_not_due_is_refused_and_changes_nothing() {
         let answer = store.ship_order(id, &asked, &moment()).await;
         let answer = answer.expect("an answer");
         assert!(
-            matches!(answer, Changed::Refused(Refused::Invalid(_))),
+            matches!(answer, Changed::Refused(Refused::Invalid { .. })),
             "{answer:?}"
         );
     }

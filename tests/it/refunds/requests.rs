@@ -146,7 +146,10 @@ async fn what_cannot_go_back_is_refused_and_changes_nothing() {
         .request_refund(&nameless, now())
         .await
         .expect("an answer");
-    assert!(matches!(answer, Requested::Refused(Refusal::Invalid(_))));
+    assert!(matches!(
+        answer,
+        Requested::Refused(Refusal::Invalid { .. })
+    ));
     assert_eq!(everything(&engine), stored);
 }
 

@@ -5,7 +5,7 @@ use api::{Answer, At, Data, Name, Params, Problem};
 use axum::Json;
 use axum::extract::State;
 use domain::tally::Book;
-use domain::{Currency, Fault};
+use domain::{Currency, Day, Fault};
 use futures::try_join;
 use jiff::civil::Date;
 use serde::de::Error;
@@ -78,7 +78,7 @@ pub struct Which {
     limit: Rows,
     /// Only what happened on this day of the business; all time by default.
     #[param(value_type = Option<String>, format = Date)]
-    date: Option<Date>,
+    date: Option<Day>,
     /// That of the stack by default.
     #[param(value_type = Option<CurrencyCode>)]
     currency: Option<Currency>,
@@ -105,14 +105,14 @@ pub struct WhichProducts {
     by: Sold,
     /// Only what happened on this day of the business; all time by default.
     #[param(value_type = Option<String>, format = Date)]
-    date: Option<Date>,
+    date: Option<Day>,
     /// That of the stack by default.
     #[param(value_type = Option<CurrencyCode>)]
     currency: Option<Currency>,
 }
 
-fn book(date: Option<Date>) -> Book {
-    date.map_or(Book::AllTime, Book::Day)
+fn book(date: Option<Day>) -> Book {
+    date.map_or(Book::AllTime, |Day(date)| Book::Day(date))
 }
 
 impl App {
@@ -295,7 +295,7 @@ pub async fn metrics(
     Params(params): Params<OfDay>,
 ) -> Answer<Json<Metrics>> {
     let date = match params.date {
-        Some(date) => date,
+        Some(Day(date)) => date,
         None => app.day_of(now).await?,
     };
     let currency = params.currency.unwrap_or(app.currency);

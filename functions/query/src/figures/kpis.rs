@@ -6,6 +6,7 @@ use api::money::{CurrencyCode, Number};
 use api::{Answer, At, Code, Data, Params, Problem};
 use axum::Json;
 use axum::extract::State;
+use domain::day::NoDay;
 use domain::tally::{Figures, Hour};
 use domain::{Currency, Fault, Reason};
 use jiff::civil::Date;
@@ -153,7 +154,7 @@ impl Range {
 pub struct OfDay {
     /// A day of the business, today by default.
     #[param(value_type = Option<String>, format = Date)]
-    pub date: Option<Date>,
+    pub date: Option<domain::Day>,
     /// That of the stack by default.
     #[param(value_type = Option<CurrencyCode>)]
     pub currency: Option<Currency>,
@@ -173,10 +174,10 @@ pub struct InCurrency {
 #[into_params(parameter_in = Query)]
 pub struct OfRange {
     #[param(value_type = String, format = Date)]
-    start_date: Date,
+    start_date: domain::Day,
     /// The last day, which is one of them. At most 366 days.
     #[param(value_type = String, format = Date)]
-    end_date: Date,
+    end_date: domain::Day,
     /// That of the stack by default.
     #[param(value_type = Option<CurrencyCode>)]
     currency: Option<Currency>,
@@ -194,7 +195,7 @@ pub async fn today(
     Params(params): Params<OfDay>,
 ) -> Answer<Json<Data<Daily>>> {
     let date = match params.date {
-        Some(date) => date,
+        Some(date) => date.into(),
         None => app.day_of(now).await?,
     };
     Ok(Data::new(app.daily(date, params.currency).await?))
@@ -225,12 +226,9 @@ pub async fn range(
     State(app): Shared,
     Params(params): Params<OfRange>,
 ) -> Answer<Json<Data<Range>>> {
-    span(
-        params.start_date,
-        params.end_date,
-        ("start_date", "end_date"),
-    )?;
-    let days = app.store.days(params.start_date, params.end_date).await?;
+    let (first, last) = (params.start_date.into(), params.end_date.into());
+    span(first, last, ("start_date", "end_date"))?;
+    let days = app.store.days(first, last).await?;
     let currency = params.currency.unwrap_or(app.currency);
     let range = Range::new(&days, currency)?;
     Ok(Data::new(range.ok_or_else(no_days)?))
@@ -248,9 +246,8 @@ pub async fn hourly(
     Params(params): Params<OfDay>,
 ) -> Answer<Json<Data<Hours>>> {
     let zone = app.store.zone_of_figures(&app.zone).await?;
-    let date = params
-        .date
-        .unwrap_or_else(|| now.to_zoned(zone.clone()).date());
+    let date = params.date.map(Date::from);
+    let date = date.unwrap_or_else(|| now.to_zoned(zone.clone()).date());
     let currency = params.currency.unwrap_or(app.currency);
     let mut day = app.store.day(date).await?;
     let day = day.remove(&currency).unwrap_or_default();
@@ -345,9 +342,9 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for OfPath {
         state: &S,
     ) -> Answer<OfPath> {
         let api::Name(text) = api::Name::from_request_parts(parts, state).await?;
-        let day = text.parse().map(OfPath);
-        day.map_err(|_| {
-            let detail = "a day is written as 2026-03-01";
+        let day = text.parse().map(|day: domain::Day| OfPath(day.into()));
+        day.map_err(|wrong: NoDay| {
+            let detail = wrong.to_string();
             api::Problem::of_field(api::Code::InvalidParameter, "date", detail)
         })
     }

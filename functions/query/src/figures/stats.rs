@@ -137,10 +137,10 @@ impl OrderStats {
 pub struct Period {
     /// 29 days before `to_date` by default.
     #[param(value_type = Option<String>, format = Date)]
-    from_date: Option<Date>,
+    from_date: Option<domain::Day>,
     /// The last day, today by default. At most 366 days.
     #[param(value_type = Option<String>, format = Date)]
-    to_date: Option<Date>,
+    to_date: Option<domain::Day>,
 }
 
 /// What became of the orders of some days.
@@ -160,10 +160,10 @@ pub async fn orders(
 impl App {
     async fn order_stats(&self, now: Timestamp, period: &Period) -> Answer<OrderStats> {
         let last = match period.to_date {
-            Some(date) => date,
+            Some(date) => date.into(),
             None => self.day_of(now).await?,
         };
-        let first = period.from_date;
+        let first = period.from_date.map(Date::from);
         let first = first.unwrap_or_else(|| last.saturating_sub(Span::new().days(29)));
         span(first, last, ("from_date", "to_date"))?;
         let days = self.store.days(first, last).await?;

@@ -1,7 +1,8 @@
 //! What can be typed about figures.
 
 use clap::{Args, Subcommand, ValueEnum};
-use domain::Currency;
+use domain::day::NoDay;
+use domain::{Currency, Day};
 use jiff::civil::Date;
 
 use super::misused;
@@ -159,11 +160,8 @@ pub enum Tally {
     },
 }
 
-/// Written in one way only: what else could be read as a day may be a slip.
-fn day(text: &str) -> Result<Date, String> {
-    let day = text.parse::<Date>().ok();
-    day.filter(|day| day.to_string() == text)
-        .ok_or_else(|| "there is no such day: days are written as 2026-03-01".to_owned())
+pub(super) fn day(text: &str) -> Result<Date, NoDay> {
+    text.parse().map(|Day(day)| day)
 }
 
 #[cfg(test)]

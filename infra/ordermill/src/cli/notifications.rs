@@ -7,6 +7,8 @@ use domain::notification::{Kind, Standing};
 use domain::preferences::Channel;
 use jiff::civil::Date;
 
+use super::figures::day;
+
 #[derive(Subcommand)]
 pub enum Notifications {
     /// What customers were told, and whoever runs the mill, the newest first.
@@ -19,10 +21,10 @@ pub enum Notifications {
     /// How many there are of each sort, counted one by one.
     Stats {
         /// The first day, in UTC [default: 29 days before the last]
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         from: Option<Date>,
         /// The last day; 31 of them at most [default: today]
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         to: Option<Date>,
     },
     /// Send one that failed, or that the customer did not want, once more.
@@ -56,10 +58,10 @@ pub struct List {
     #[arg(long)]
     pub customer: Option<String>,
     /// The first day, in UTC [default: thirty days before the last]
-    #[arg(long)]
+    #[arg(long, value_parser = day)]
     pub from: Option<Date>,
     /// The last day [default: today]
-    #[arg(long)]
+    #[arg(long, value_parser = day)]
     pub to: Option<Date>,
     /// So many at most.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]

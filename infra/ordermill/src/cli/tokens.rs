@@ -1,10 +1,9 @@
 //! What can be typed about tokens.
 
 use clap::{Args, Subcommand};
-use domain::Scope;
 use domain::limits::KEY_BYTES;
 use domain::order::check_text;
-use jiff::civil::Date;
+use domain::{Day, Scope};
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
 
@@ -75,7 +74,7 @@ fn end(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
     }
-    if let Ok(day) = text.parse::<Date>() {
+    if let Ok(Day(day)) = text.parse() {
         let next = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
         return Some(next.timestamp());
     }

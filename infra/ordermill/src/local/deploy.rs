@@ -22,7 +22,16 @@ pub async fn deploy(
     name: &str,
     parameters: &[(&str, String)],
 ) -> Result<Stack> {
-    let mut template = packaged(root, build, cloud).await?;
+    let template = read(&root.join("template.yaml"))?;
+    let template = packaged(template, build, cloud, &FUNCTIONS).await?;
+    let definition = "infra/order-saga.asl.json";
+    let saga = std::fs::read(root.join(definition))?;
+    let key = upload(&cloud.s3(), "order-saga", "asl.json", saga).await?;
+    let mut template = replaced(
+        &template,
+        &format!("DefinitionUri: {definition}"),
+        &format!("DefinitionUri: s3://{ARTIFACTS}/{key}"),
+    )?;
     // The emulator hands a parameter on as text, and its poller wants these as numbers.
     for (key, concurrency) in parameters
         .iter()
@@ -34,6 +43,28 @@ pub async fn deploy(
             &format!("MaximumConcurrency: {concurrency}"),
         )?;
     }
+    created(cloud, name, template, parameters).await
+}
+
+/// Another stack than ours, of functions that were built with ours.
+pub async fn deploy_other(
+    build: &Build,
+    cloud: &Cloud,
+    name: &str,
+    template: &str,
+    functions: &[&str],
+) -> Result<Stack> {
+    let template = packaged(template.to_owned(), build, cloud, functions).await?;
+    created(cloud, name, template, &[]).await
+}
+
+/// Creates a stack, or brings it up to date.
+async fn created(
+    cloud: &Cloud,
+    name: &str,
+    template: String,
+    parameters: &[(&str, String)],
+) -> Result<Stack> {
     let mut parameters: Vec<Parameter> = parameters
         .iter()
         .map(|(key, value)| {
@@ -133,8 +164,13 @@ async fn settled(cloud: &Cloud, name: &str) -> Result<()> {
     .await
 }
 
-/// The template with what its local paths name put into a bucket, as packaging does.
-async fn packaged(root: &Path, build: &Build, cloud: &Cloud) -> Result<String> {
+/// The template with the code of its functions put into a bucket, as packaging does.
+async fn packaged(
+    mut template: String,
+    build: &Build,
+    cloud: &Cloud,
+    functions: &[&str],
+) -> Result<String> {
     let s3 = cloud.s3();
     if let Err(error) = s3.create_bucket().bucket(ARTIFACTS).send().await
         && !matches!(
@@ -144,8 +180,7 @@ async fn packaged(root: &Path, build: &Build, cloud: &Cloud) -> Result<String> {
     {
         return Err(error).context("creating the bucket of the functions' code");
     }
-    let mut template = read(&root.join("template.yaml"))?;
-    for function in FUNCTIONS {
+    for function in functions {
         let path = build.binary(function);
         let binary = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
         let key = upload(&s3, function, "zip", zipped(&binary)?).await?;
@@ -155,19 +190,7 @@ async fn packaged(root: &Path, build: &Build, cloud: &Cloud) -> Result<String> {
             &format!("CodeUri: s3://{ARTIFACTS}/{key}"),
         )?;
     }
-    let definition = "infra/order-saga.asl.json";
-    let key = upload(
-        &s3,
-        "order-saga",
-        "asl.json",
-        std::fs::read(root.join(definition))?,
-    )
-    .await?;
-    replaced(
-        &template,
-        &format!("DefinitionUri: {definition}"),
-        &format!("DefinitionUri: s3://{ARTIFACTS}/{key}"),
-    )
+    Ok(template)
 }
 
 /// Under a name that changes with the content, so that an update sees what is new.

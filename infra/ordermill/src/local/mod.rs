@@ -75,6 +75,17 @@ impl Workspace {
     ) -> Result<Stack> {
         deploy::deploy(&self.root, &self.build, cloud, name, parameters).await
     }
+
+    /// The same for a template that is not ours, and names the code of these functions as ours does.
+    pub async fn deploy_other(
+        &self,
+        cloud: &Cloud,
+        name: &str,
+        template: &str,
+        functions: &[&str],
+    ) -> Result<Stack> {
+        deploy::deploy_other(&self.build, cloud, name, template, functions).await
+    }
 }
 
 /// The template's parameters for this machine.

@@ -79,7 +79,7 @@ fn what_is_wanted_comes_to_an_amount_or_is_refused() {
         lines(&[("A", 0)]),
     ] {
         assert!(
-            matches!(amount(&wrong), Err(Refusal::Invalid(_))),
+            matches!(amount(&wrong), Err(Refusal::Invalid { .. })),
             "{wrong:?}"
         );
     }

@@ -54,6 +54,7 @@ impl<E: Engine> Store<E> {
             index: &BY_QUEUE,
             partitions: queues,
             range: filter.since.map(|since| (sortable(since), sortable(until))),
+            oldest_first: false,
             filtered: !filter.states.is_empty() || filter.fault.is_some(),
             most: LOOKED_AT,
         };

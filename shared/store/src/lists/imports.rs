@@ -72,6 +72,7 @@ impl<E: Engine> Store<E> {
             index: &BY_CREATED,
             partitions: vec![filter.source.name().to_owned()],
             range: None,
+            oldest_first: false,
             filtered: filter.status.is_some() || filter.file.is_some(),
             most: LOOKED_AT,
         };

@@ -33,6 +33,7 @@ impl<E: Engine> Store<E> {
             index: &BY_CUSTOMER,
             partitions: vec![customer_id.to_owned()],
             range: None,
+            oldest_first: false,
             filtered: false,
             most: PAGE_ITEMS as usize,
         };

@@ -16,7 +16,7 @@ use super::refunds::{DAYS_AT_ONCE, DAYS_BACK, DAYS_LISTED, LOOKED_AT, days};
 use crate::engine::Engine;
 use crate::notifications::{NotificationRecord, name_of};
 use crate::ops::{Item, Query};
-use crate::page::{List, ListError, Listed, Position, Walk, is_name};
+use crate::page::{List, ListError, Listed, PAGE_ITEMS, Position, Walk, is_name};
 use crate::retry::Store;
 use crate::schema::{BY_DAY, Table};
 
@@ -102,6 +102,7 @@ impl<E: Engine> Store<E> {
             index: &BY_DAY,
             partitions: days.iter().map(Date::to_string).collect(),
             range: None,
+            oldest_first: false,
             filtered: !filter.is_of_all(),
             most: LOOKED_AT,
         };
@@ -111,6 +112,27 @@ impl<E: Engine> Store<E> {
             walk.take(found.map(|found| found.filter(|record| filter.wants(record))));
         }
         Ok(walk.listed())
+    }
+
+    /// What was told of an order, the first one first. There are few: all of them are read for each page.
+    pub async fn list_notifications_of(
+        &self,
+        order_id: &str,
+        limit: u32,
+        position: Option<&Position>,
+    ) -> Result<Listed<NotificationRecord>, ListError> {
+        let behind =
+            position.map(|position| position.place_in(order_id).ok_or(ListError::BadPosition));
+        let behind = behind.transpose()?;
+        let mut items = self.notifications_of(order_id).await?;
+        items
+            .retain(|one| behind.is_none_or(|behind| (one.created_at, one.part.as_str()) > behind));
+        let limit = limit.clamp(1, PAGE_ITEMS) as usize;
+        let rest = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| rest);
+        let next = last.map(|last| Position::behind(order_id, last.created_at, last.part.clone()));
+        Ok(Listed { items, next })
     }
 
     /// How many notifications there are of these days, both included: counted one by one. Today and the 29 days before, unless

@@ -89,6 +89,7 @@ impl RefundFilter<'_> {
             index,
             partitions,
             range,
+            oldest_first: false,
             filtered: both || self.status.is_some() || self.full.is_some(),
             most: LOOKED_AT,
         }
@@ -132,6 +133,34 @@ impl<E: Engine> Store<E> {
                 filter.of_days(&days)
             }
         };
+        self.refunds_on(list, filter, limit, position).await
+    }
+
+    /// The refunds of an order, the first one first.
+    pub async fn list_refunds_of(
+        &self,
+        order_id: &str,
+        limit: u32,
+        position: Option<&Position>,
+    ) -> Result<Listed<RefundRecord>, ListError> {
+        if !is_name(order_id) {
+            return Ok(Listed::nothing());
+        }
+        let all = RefundFilter::default();
+        let list = List {
+            oldest_first: true,
+            ..all.of(&BY_ORDER, order_id)?
+        };
+        self.refunds_on(list, &all, limit, position).await
+    }
+
+    async fn refunds_on(
+        &self,
+        list: List,
+        filter: &RefundFilter<'_>,
+        limit: u32,
+        position: Option<&Position>,
+    ) -> Result<Listed<RefundRecord>, ListError> {
         let mut walk = Walk::new(list, limit, position)?;
         while let Some(entries) = walk.entries(self).await? {
             let found = self.refunds_in(entries).await?.into_iter();
@@ -181,7 +210,7 @@ pub(super) fn days(from: Date, to: Date, most: usize) -> Result<Vec<Date>, ListE
     let days: Vec<Date> = days.take_while(|day| *day >= from).take(most + 1).collect();
     if days.len() > most {
         let why = format!("from {from} to {to} are more than {most} days");
-        return Err(ListError::BadFilter(why));
+        return Err(ListError::BadDays(why));
     }
     Ok(days)
 }
@@ -189,7 +218,7 @@ pub(super) fn days(from: Date, to: Date, most: usize) -> Result<Vec<Date>, ListE
 fn in_order(from: Date, to: Date) -> Result<(), ListError> {
     if from > to || from < Date::ZERO {
         let why = format!("there are no days from {from} to {to}");
-        return Err(ListError::BadFilter(why));
+        return Err(ListError::BadDays(why));
     }
     Ok(())
 }

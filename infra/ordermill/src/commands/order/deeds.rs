@@ -95,7 +95,7 @@ fn code(refused: &Refused) -> &'static str {
     match refused {
         Refused::Status(..) => "status",
         Refused::RefundOnItsWay => "refund_on_its_way",
-        Refused::Invalid(_) => "invalid",
+        Refused::Invalid { .. } => "invalid",
     }
 }
 

@@ -133,7 +133,7 @@ fn refused_by(global: &Global, of: &str, refusal: &Refusal) -> Result<bool> {
         Refusal::NotRefundable { left } => ("not_refundable", Some(json!(left))),
         Refusal::TooManyUnits { left, .. } => ("too_many_units", Some(json!(left))),
         Refusal::NotSold(_) => ("not_sold", None),
-        Refusal::Invalid(_) => ("invalid", None),
+        Refusal::Invalid { .. } => ("invalid", None),
     };
     refused(global, of, code, &refusal.to_string(), left)
 }
