@@ -12,6 +12,7 @@ mod operations;
 mod optout;
 mod order_keys;
 mod orders;
+mod outside;
 mod published;
 mod refund_lists;
 mod refund_races;
