@@ -147,7 +147,9 @@ fn schema(shared: Value) -> RefOr<Schema> {
     ];
     let wishes = wishes.map(|(name, wish)| {
         let mut properties =
-            json!({"reason": {"type": "string", "minLength": 1, "maxLength": TEXT_BYTES}});
+            json!({"reason": {
+                "type": "string", "minLength": 1, "maxLength": TEXT_BYTES, "description": "The customer reads it.",
+            }});
         properties[name] = wish;
         let mut required = vec!["reason", name];
         for (name, property) in shared.as_object().into_iter().flatten() {

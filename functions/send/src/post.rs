@@ -72,10 +72,7 @@ impl Ses {
         configuration_set: String,
     ) -> Ses {
         let mut config = aws_sdk_ses::config::Builder::from(aws)
-            .interceptor(CountCalls {
-                meter: meter.clone(),
-                leave,
-            })
+            .interceptor(CountCalls::new(meter, leave))
             // A request whose answer was lost is a mail that may have gone out: only who counts attempts may repeat it.
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(TIME).build());

@@ -106,8 +106,7 @@ impl Process {
 
     /// For each client: whatever it sends is on record.
     pub fn counted(&self, leave: fn(&Input) -> Vec<Leave>) -> CountCalls {
-        let meter = self.meter.clone();
-        CountCalls { meter, leave }
+        CountCalls::new(&self.meter, leave)
     }
 
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
