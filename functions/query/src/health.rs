@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::{App, Shared};
 
 /// Whoever asks wants an answer before their own patience ends.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// For so long an answer holds, and is given to whoever asks next: anybody may ask, and as often as they like.
 const HOLDS: SignedDuration = SignedDuration::from_secs(5);
