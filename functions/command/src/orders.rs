@@ -97,7 +97,7 @@ pub async fn new(
     Body(mut order): Body<NewOrder>,
 ) -> Answer<Response> {
     let (order_id, another) = match (order.order_id.take(), key) {
-        (Some(order_id), None) => (order_id.as_str().to_owned(), another as fn() -> Problem),
+        (Some(order_id), None) => (order_id.as_str().to_owned(), id_taken as fn() -> Problem),
         (Some(_), Some(_)) => {
             let detail = "an order that has an order_id is named by it, and by no key";
             let code = Code::Unprocessable;
@@ -159,7 +159,7 @@ pub async fn new(
     })
 }
 
-fn another() -> Problem {
+fn id_taken() -> Problem {
     let detail = "an order of this name is on record or on its way, and is another one";
     Problem::of_field(Code::AlreadyExists, "order_id", detail)
 }

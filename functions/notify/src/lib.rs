@@ -16,7 +16,7 @@ use domain::Fault;
 use domain::notification::{Name, Standing};
 use domain::preferences::Channel;
 use edge::Invocation;
-use edge::entries::{self, EntryName, Event, Named};
+use edge::entries::{self, Event, Named};
 use edge::mail::{self, MailMessage, Mails};
 use edge::messages::{self, Queue};
 use notices::Notices;
@@ -75,8 +75,7 @@ async fn stream<E: Engine, Q: Queue, N: Subjects, M: Mails>(
             match journal::entry(image) {
                 Ok(entry) => matters.push(Matter::Entry(entry)),
                 Err((name, fault)) => {
-                    let subject = EntryName::parse(&name).map(Named::Entry);
-                    let subject = subject.map(Subject::Named);
+                    let subject = Named::parse(&name).map(Subject::Named);
                     sent.extend(subject.inspect(|subject| put_off(subject, &fault)));
                 }
             }
@@ -136,10 +135,7 @@ async fn asked<E: Engine, Q, N: Subjects, M>(
 ) -> Result<Option<Matter>, Fault> {
     match Asked::read(message.body.as_deref().unwrap_or_default())? {
         Asked::Subject(Subject::Named(Named::Entry(name))) => {
-            let found = ports.store.entry(&name.partition, &name.entry_id).await?;
-            let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
-            let entry = found.ok_or_else(missing)?;
-            let entry = entry.map_err(|(_, fault)| fault)?;
+            let entry = entries::named(ports.store, &name).await?;
             Ok(Some(Matter::Entry(entry)))
         }
         Asked::Subject(Subject::Import(name)) => Ok(Some(Matter::Import(name.import_id))),

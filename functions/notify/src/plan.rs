@@ -6,7 +6,7 @@ use domain::Fault;
 use domain::journal::{Change, Entry, Outcome};
 use domain::notification::{Name, Told};
 use domain::preferences::Channel;
-use edge::entries::{EntryName, Named};
+use edge::entries::Named;
 use jiff::Timestamp;
 use notices::Notice;
 use store::Engine;
@@ -27,10 +27,7 @@ pub enum Matter {
 impl Matter {
     pub fn subject(&self) -> Option<Subject> {
         match self {
-            Matter::Entry(entry) => {
-                let name = EntryName::parse(&entry.name())?;
-                Some(Subject::Named(Named::Entry(name)))
-            }
+            Matter::Entry(entry) => Named::parse(&entry.name()).map(Subject::Named),
             Matter::Import(import_id) => Some(Subject::import(import_id)),
         }
     }

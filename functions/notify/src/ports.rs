@@ -97,14 +97,12 @@ impl Subjects for SqsOutbox {
 
 #[cfg(test)]
 mod tests {
-    use edge::entries::EntryName;
-
     use super::*;
 
     #[test]
     fn a_message_says_what_there_is_to_tell_of() {
-        let entry = EntryName::parse("2026-03-01#05/im_x-000001-finalize-3").expect("a name");
-        let entry = Subject::Named(Named::Entry(entry));
+        let entry = Named::parse("2026-03-01#05/im_x-000001-finalize-3").expect("a name");
+        let entry = Subject::Named(entry);
         for subject in [entry, Subject::import("im_1")] {
             let body = subject.body().expect("json");
             assert_eq!(Asked::read(&body), Ok(Asked::Subject(subject)));

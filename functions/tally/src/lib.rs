@@ -93,7 +93,7 @@ fn put_off(name: &str, fault: &Fault) -> Option<Named> {
         reason = fault.message(),
         "an entry could not be entered at once"
     );
-    EntryName::parse(name).map(Named::Entry)
+    Named::parse(name)
 }
 
 async fn queue<E: Engine, Q: Queue, N: Entries>(
@@ -130,10 +130,7 @@ async fn asked<E: Engine, Q: Queue, N: Entries>(
 ) -> Result<Option<Entry>, Fault> {
     match Asked::read(message.body.as_deref().unwrap_or_default())? {
         Asked::Entered(entries::Asked::Named(Named::Entry(name))) => {
-            let found = ports.store.entry(&name.partition, &name.entry_id).await?;
-            let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
-            let entry = found.ok_or_else(missing)?;
-            entry.map(Some).map_err(|(_, fault)| fault)
+            entries::named(ports.store, &name).await.map(Some)
         }
         Asked::Rebuild(rebuild) => {
             rebuilt(ports, rebuild, invocation).await?;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use aws_lambda_events::{dynamodb, sqs};
 use domain::Fault;
-use domain::journal::{of_duplicates, partitions};
+use domain::journal::{Entry, of_duplicates, partitions};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,11 @@ impl Asked {
 }
 
 impl Named {
+    /// An entry, by the name that logs have.
+    pub fn parse(name: &str) -> Option<Named> {
+        EntryName::parse(name).map(Named::Entry)
+    }
+
     pub fn body(&self) -> Result<String, Fault> {
         let body = match self {
             Named::Entry(name) => serde_json::to_string(name),
@@ -132,6 +137,13 @@ impl fmt::Display for Named {
             Named::Part(part) => f.pad(&part.partition),
         }
     }
+}
+
+/// The entry that a message names.
+pub async fn named<E: Engine>(store: &Store<E>, name: &EntryName) -> Result<Entry, Fault> {
+    let found = store.entry(&name.partition, &name.entry_id).await?;
+    let missing = || Fault::Malformed(format!("the journal has no entry {name}"));
+    found.ok_or_else(missing)?.map_err(|(_, fault)| fault)
 }
 
 /// Whether what is dated so may have been in the stream from then to then: it is dated by the invocation that wrote it.
