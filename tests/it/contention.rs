@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::now;
 use domain::batch::cut;
 use domain::{Batch, Contact, Fault, Order};
 use store::Store;
@@ -77,7 +78,7 @@ fn batches(cut_as: Cut, orders: Vec<Order>) -> VecDeque<Batch> {
                 let rows = window
                     .iter()
                     .map(|order| (order.clone(), Contact::default()));
-                batches.extend(cut("im_a", batches.len() as u32, rows.collect()));
+                batches.extend(cut("im_a", now(), batches.len() as u32, rows.collect()));
             }
             batches
         }

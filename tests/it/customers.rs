@@ -8,7 +8,7 @@ use domain::preferences::{Channel, Preferences};
 use store::memory::{Faults, MemoryEngine};
 use store::{Engine, Store};
 
-use crate::support::now;
+use crate::support::{now, undated};
 
 /// The case on any engine: `run` starts every id.
 pub async fn preferences_are_kept<E: Engine>(store: &Store<E>, run: &str) {
@@ -34,7 +34,7 @@ pub async fn preferences_are_kept<E: Engine>(store: &Store<E>, run: &str) {
     };
     let first = contact("ada@example.com");
     store
-        .save_contacts(std::slice::from_ref(&first))
+        .save_contacts(&[undated(first.clone())])
         .await
         .expect("saved");
     assert_eq!(
@@ -72,7 +72,7 @@ pub async fn preferences_are_kept<E: Engine>(store: &Store<E>, run: &str) {
     // A file that knows a newer address says nothing of this.
     let newer = contact("ada@example.org");
     store
-        .save_contacts(std::slice::from_ref(&newer))
+        .save_contacts(&[undated(newer.clone())])
         .await
         .expect("saved");
     assert_eq!(store.customer(&id).await, Ok(Some(newer)));
@@ -100,14 +100,18 @@ async fn preferences_and_contacts_leave_each_other_alone_whatever_is_lost() {
             phone: Some(format!("555-{number}")),
             ..Contact::default()
         };
-        while store.save_contacts(&[contact(0)]).await.is_err() {}
+        while store.save_contacts(&[undated(contact(0))]).await.is_err() {}
         let wanted = Preferences {
             channel: Channel::Email,
             off: BTreeSet::from([Kind::Delivery]),
         };
         let contacts = async {
             for number in 1..=5 {
-                while store.save_contacts(&[contact(number)]).await.is_err() {}
+                while store
+                    .save_contacts(&[undated(contact(number))])
+                    .await
+                    .is_err()
+                {}
             }
         };
         let preferences = async {
@@ -143,7 +147,7 @@ async fn changes_that_meet_are_all_made_whatever_is_lost() {
             name: Some("Ada".to_owned()),
             ..contact
         };
-        store.save_contacts(&[named]).await.expect("saved");
+        store.save_contacts(&[undated(named)]).await.expect("saved");
         engine.set_faults(Faults {
             conflict: 100,
             throttle: 200,

@@ -12,7 +12,9 @@ use store::Store;
 use store::memory::MemoryEngine;
 
 use crate::support::memory::MemoryInbox;
-use crate::support::{approving, moment, now, read, saga, settled, stock, tally_and_verify, terms};
+use crate::support::{
+    approving, moment, now, read, saga, settled, stock, tally_and_verify, terms, undated,
+};
 
 fn event<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_slice(&read(&format!("events/{name}.json")))
@@ -104,7 +106,7 @@ async fn a_message_is_acknowledged_when_its_orders_are_settled_and_not_before() 
     // The lease first, then what the fault deserves: growing time, or the dead-letter queue at once.
     for (failures, waits, buried) in [(1, vec![45, 2], 0), (0, vec![45], 1), (0, vec![45], 0)] {
         let queue = MemoryInbox::default();
-        let response = dispatch::handle(&store, &saga, &queue, event.clone(), at)
+        let response = dispatch::handle(&saga, &queue, event.clone(), at)
             .await
             .expect("an answer");
         assert_eq!(response.batch_item_failures.len(), failures);
@@ -133,16 +135,18 @@ async fn contact_data_is_written_only_when_it_says_something_new() {
         let event: SqsEvent = event("dispatch");
         serde_json::from_str(event.records[0].body.as_deref().unwrap_or_default()).expect("a batch")
     };
-    store.save_contacts(&batch.contacts).await.expect("saved");
+    let contacts = batch.contacts.into_iter();
+    let contacts: Vec<_> = contacts.map(|stated| undated(stated.contact)).collect();
+    store.save_contacts(&contacts).await.expect("saved");
     let units = engine.write_units();
-    store.save_contacts(&batch.contacts).await.expect("saved");
+    store.save_contacts(&contacts).await.expect("saved");
     assert_eq!(engine.write_units(), units);
     let news = domain::Contact {
         customer_id: "C-0001".to_owned(),
         phone: Some("555".to_owned()),
         ..domain::Contact::default()
     };
-    store.save_contacts(&[news]).await.expect("saved");
+    store.save_contacts(&[undated(news)]).await.expect("saved");
     let known = store
         .customer("C-0001")
         .await

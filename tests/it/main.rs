@@ -6,6 +6,8 @@ mod api;
 mod api_on_stack;
 mod catalog;
 mod chunk_process;
+mod conflicts;
+mod contacts;
 mod contention;
 mod contract;
 mod customers;

@@ -1,7 +1,7 @@
 //! What is asked of single products and customers, on the emulator's tables: the conditions are those of the service.
 
 use crate::support::stack::deployed;
-use crate::{customers, products};
+use crate::{conflicts, customers, products};
 
 #[tokio::test]
 async fn products_and_preferences_are_the_same_on_the_stack() {
@@ -9,4 +9,5 @@ async fn products_and_preferences_are_the_same_on_the_stack() {
     let store = deployed.stack.store().expect("a store");
     products::once_under_a_key(&store, "s").await;
     customers::preferences_are_kept(&store, "s").await;
+    conflicts::conflicts_are_listed_by_row(&store, "s").await;
 }

@@ -94,7 +94,7 @@ async fn every_outcome_is_told_with_its_reason() {
     );
     let settled = settled(&store, "im_a").await;
     assert_eq!(
-        (settled.completed, settled.failed, settled.duplicates),
+        (settled.completed, settled.failed, settled.conflicts),
         (1, 3, 1)
     );
     assert!(drift(&tally_and_verify(&store).await).is_empty());
@@ -226,7 +226,9 @@ fn charged_as_batch(charged: &domain::Charged) -> Batch {
         seen: false,
         paid: Vec::new(),
         failed: Vec::new(),
+        uploaded_at: None,
         contacts: Vec::new(),
+        earlier_contacts: Vec::new(),
     }
 }
 

@@ -98,7 +98,9 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
             total_policy: record.total_policy,
         };
         let deadline = self.started + self.invocation.remaining.saturating_sub(MARGIN);
-        let mut reading = Reading::new(store, self.ports.batches, lease, &record, deadline);
+        let uploaded_at = self.object.uploaded_at;
+        let batches = self.ports.batches;
+        let mut reading = Reading::new(store, batches, lease, &record, uploaded_at, deadline);
         let ended = loop {
             let mut reader = Reader::new(settings, record.content.clone());
             if let Some(checkpoint) = &record.checkpoint {

@@ -6,6 +6,7 @@ use domain::{Batch, Contact, Fault, Order, batch};
 use files::{Body, Files, Object, Opened};
 use futures::stream::{FuturesOrdered, StreamExt};
 use intake::{End, Reader, Row, Step};
+use jiff::Timestamp;
 use store::imports::{Checkpoint, ImportRecord, Lease, Read};
 use store::{Engine, Store};
 use tokio::time::Instant;
@@ -38,6 +39,7 @@ pub struct Reading<'a, E, B> {
     window: Vec<(Order, Contact)>,
     window_began: u64,
     next_batch: u32,
+    uploaded_at: Timestamp,
     /// Up to here everything is sent, and it is not on record yet.
     sent: Option<Checkpoint>,
 }
@@ -48,6 +50,7 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
         batches: &'a B,
         lease: Lease<'a>,
         record: &ImportRecord,
+        uploaded_at: Timestamp,
         deadline: Instant,
     ) -> Reading<'a, E, B> {
         let checkpoint = record.checkpoint.as_ref();
@@ -62,6 +65,7 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
             read,
             window: Vec::new(),
             window_began: read.rows,
+            uploaded_at,
             next_batch: checkpoint.map_or(0, |checkpoint| checkpoint.batches),
             sent: None,
         }
@@ -180,7 +184,12 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
         }
         self.announce().await?;
         let window = std::mem::take(&mut self.window);
-        let batches = batch::cut(self.lease.import_id, self.next_batch, window);
+        let batches = batch::cut(
+            self.lease.import_id,
+            self.uploaded_at,
+            self.next_batch,
+            window,
+        );
         self.next_batch += u32::try_from(batches.len()).unwrap_or(u32::MAX);
         self.window_began = self.read.rows;
         let behind = mark.map(|mark| {

@@ -11,23 +11,15 @@ use edge::Invocation;
 use edge::messages::{self, Queue};
 use futures::future::join_all;
 use ports::Saga;
-use store::{Engine, Store};
 
-pub async fn handle<E: Engine>(
-    store: &Store<E>,
+pub async fn handle(
     saga: &impl Saga,
     queue: &impl Queue,
     event: SqsEvent,
     invocation: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
     messages::hide_all(queue, &event.records, invocation.remaining).await?;
-    let outcomes = join_all(
-        event
-            .records
-            .iter()
-            .map(|message| settle(store, saga, message)),
-    )
-    .await;
+    let outcomes = join_all(event.records.iter().map(|message| settle(saga, message))).await;
 
     let messages = event.records.iter().zip(outcomes);
     let failed = messages.filter_map(|(message, outcome)| Some((message, outcome.err()?)));
@@ -36,17 +28,10 @@ pub async fn handle<E: Engine>(
     Ok(response)
 }
 
-async fn settle<E: Engine>(
-    store: &Store<E>,
-    saga: &impl Saga,
-    message: &SqsMessage,
-) -> Result<(), Fault> {
+async fn settle(saga: &impl Saga, message: &SqsMessage) -> Result<(), Fault> {
     let body = message.body.as_deref().unwrap_or_default();
-    let mut batch: Batch = serde_json::from_str(body)
+    let batch: Batch = serde_json::from_str(body)
         .map_err(|error| Fault::unreadable("not a batch", error.line(), error.column()))?;
     batch.check()?;
-    store
-        .save_contacts(&std::mem::take(&mut batch.contacts))
-        .await?;
     saga.run(&batch).await
 }

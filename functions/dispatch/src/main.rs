@@ -1,12 +1,10 @@
 use dispatch::ports::{StateMachine, leave};
 use edge::aws::NoHostPrefix;
 use edge::{Error, Process, settings};
-use store::schema::Table;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
-    let store = process.store(&[Table::Customers])?;
     let sfn = aws_sdk_sfn::config::Builder::from(&process.aws)
         .interceptor(process.counted(leave))
         .interceptor(NoHostPrefix)
@@ -17,6 +15,6 @@ async fn main() -> Result<(), Error> {
     };
     let queue = process.queue("BATCHES_QUEUE_URL", "BATCHES_DEAD_QUEUE_URL")?;
     process
-        .serve(async |event, at| dispatch::handle(&store, &saga, &queue, event, at).await)
+        .serve(async |event, at| dispatch::handle(&saga, &queue, event, at).await)
         .await
 }

@@ -56,7 +56,7 @@ pub async fn of<E: Engine, Q, N, M>(
     let all = || matters.iter().flat_map(changes);
     let customers: BTreeSet<&str> = all().map(|change| change.customer_id.as_str()).collect();
     let customers: Vec<&str> = customers.into_iter().collect();
-    let addressees = ports.store.addressees(&customers).await?;
+    let addressees = ports.store.addressees_now(&customers).await?;
     let addressees: BTreeMap<&str, Addressee> = customers.into_iter().zip(addressees).collect();
     let orders: BTreeSet<String> = all()
         .filter(|change| !settles(change))

@@ -1,6 +1,6 @@
 //! Files that came in, and what could not be taken of them.
 
-use api::views::Import;
+use api::views::{Conflict, Import};
 use api::{Answer, Cursor, Data, Filled, Limit, Name, Page, Paging, Params, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -101,6 +101,33 @@ pub async fn one(State(app): Shared, Name(import_id): Name) -> Answer<Json<Data<
     let import = app.store.import(&import_id).await?;
     let import = import.ok_or_else(|| Problem::not_found("import"))?;
     Ok(Data::new(Import::from(&import)))
+}
+
+/// Rows that state other content than the existing order under their order id, by row. Nothing of them was taken.
+#[utoipa::path(
+    get, path = "/imports/{import_id}/conflicts", tag = "imports", operation_id = "conflicts",
+    params(("import_id" = String, Path), Paging),
+    responses(
+        (status = 200, description = "A page", body = Page<Conflict>),
+        (status = 404, description = "No such import"),
+    ),
+    security(("token" = ["read"]))
+)]
+pub async fn conflicts(
+    State(app): Shared,
+    Name(import_id): Name,
+    Params(params): Params<Paging>,
+) -> Answer<Json<Page<Conflict>>> {
+    let position: Option<Position> = params.cursor.map(|cursor| cursor.read()).transpose()?;
+    if app.store.import(&import_id).await?.is_none() {
+        return Err(Problem::not_found("import"));
+    }
+    let listed = app
+        .store
+        .list_conflicts(&import_id, params.limit.0, position.as_ref());
+    Ok(Page::of(listed.await?, |conflict| {
+        Conflict::from(&conflict)
+    }))
 }
 
 /// A row that was not taken.

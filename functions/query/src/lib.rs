@@ -59,6 +59,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(imports::list))
         .routes(routes!(imports::one))
         .routes(routes!(imports::rejects))
+        .routes(routes!(imports::conflicts))
         .routes(routes!(catalog::list))
         .routes(routes!(catalog::product))
         .routes(routes!(catalog::preferences))

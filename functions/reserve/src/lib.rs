@@ -1,20 +1,25 @@
-//! The first step: puts each order of a batch on record and takes its stock, both in one transaction.
+//! The first step: stores each order of a batch and reserves its stock, both in one transaction.
 //!
 //! Nothing is read while stock lasts. When a transaction is refused, the items that come back with the refusal say
-//! what to do instead: an order that is ours already goes on from where it is, one that is another row's is a
-//! duplicate, and a product that is short serves the first orders that fit.
+//! what to do instead: an order of this very row goes on from where it is, an order of another row makes this one a
+//! duplicate or a conflict, and a product that is short serves the first orders that fit.
+//!
+//! Contact data is stored before the first journal entry of its order, so that a notification finds the address: with the
+//! order if it fails here, and else before this step returns.
 
+mod contacts;
 mod plan;
 mod price;
 mod review;
 
+use contacts::Contacts;
 use domain::journal::Entry;
-use domain::{Batch, Fault, Order, packing};
-use plan::{Part, Written};
+use domain::{Batch, Fault, packing};
+use plan::{Part, Repeat, Written};
 use store::ops::Verdict;
 use store::{Engine, Moment, Store, journal};
 
-/// Transactions that one part may take until its stock holds still. Each refusal brings fresh figures, so more than
+/// Refusals that one part may take until its stock holds still. Each refusal brings fresh figures, so more than
 /// a few mean that others keep taking the same stock: the state machine tries again later.
 const REFUSALS: usize = 12;
 
@@ -32,8 +37,10 @@ pub async fn handle<E: Engine>(
         orders: Vec::new(),
         paid: Vec::new(),
         contacts: Vec::new(),
+        earlier_contacts: Vec::new(),
         ..batch.clone()
     };
+    let contacts = Contacts::of(&batch);
     let priced = price::orders(store, &batch).await?;
     for part in packing::parts(&batch.orders) {
         let part = part
@@ -41,8 +48,11 @@ pub async fn handle<E: Engine>(
             .map(|order| priced[order].clone())
             .collect();
         let mut part = Part::new(&batch, part);
-        let written = reserve(store, &mut part, &batch.batch_id, moment).await?;
-        count_duplicates(store, &batch, &written.duplicates, moment).await?;
+        let written = reserve(store, &mut part, &contacts, moment).await?;
+        store
+            .save_contacts(&contacts.of_rows(&written.own_rows))
+            .await?;
+        count_repeats(store, &batch, &written.repeats, moment).await?;
         reserved.orders.extend(written.to_pay);
         reserved.seen |= written.seen;
         reserved.paid.extend(written.paid);
@@ -53,41 +63,56 @@ pub async fn handle<E: Engine>(
     Ok(reserved)
 }
 
+/// Writes the orders that can be served, and then those that fail at once, with their contact data and their entry.
 async fn reserve<E: Engine>(
     store: &Store<E>,
     part: &mut Part<'_>,
-    batch_id: &str,
+    contacts: &Contacts<'_>,
     moment: &Moment,
 ) -> Result<Written, Fault> {
-    for _ in 0..REFUSALS {
-        let plan = part.plan(moment)?;
-        if plan.writes.is_empty() {
+    let mut refusals = 0;
+    while refusals < REFUSALS {
+        let plan = part.plan()?;
+        let mut transaction = if !plan.served.is_empty() {
+            plan.reservation(moment)?
+        } else if !plan.refused.is_empty() {
+            let rows = plan.refused.iter().map(|(order, _)| order.row).collect();
+            let stated = contacts.of_rows(&rows);
+            plan.refusal(store.contact_writes(&stated).await?, moment)?
+        } else {
             return Ok(plan.written());
-        }
-        match store.transact(&plan.writes).await? {
-            Ok(()) => return Ok(plan.written()),
+        };
+        let subjects = std::mem::take(&mut transaction.subjects);
+        match store.transact(&transaction.writes).await? {
+            Ok(()) => part.was_written(transaction),
             Err(verdicts) => {
-                let subjects = plan.subjects;
+                refusals += 1;
                 part.learn(subjects, verdicts)?;
             }
         }
     }
     Err(Fault::Transient(format!(
-        "the stock of batch {batch_id} did not hold still"
+        "the stock of batch {} did not hold still",
+        part.batch_id()
     )))
 }
 
-/// Which rows are duplicates is fixed once their orders are there, and each has an entry of its own: those that are
+/// Which rows repeat an existing order is fixed once their orders are there. Each has an entry of its own: those that are
 /// written already are left out until the rest goes through.
-async fn count_duplicates<E: Engine>(
+async fn count_repeats<E: Engine>(
     store: &Store<E>,
     batch: &Batch,
-    duplicates: &[Order],
+    repeats: &[Repeat],
     moment: &Moment,
 ) -> Result<(), Fault> {
-    let entry =
-        |order: &Order| journal::append(&Entry::duplicate(&batch.import_id, order, moment.now));
-    let mut open = duplicates
+    let entry = |repeat: &Repeat| {
+        let (import_id, now) = (&batch.import_id, moment.now);
+        journal::append(&match repeat {
+            Repeat::Duplicate(order) => Entry::duplicate(import_id, order, now),
+            Repeat::Conflict(order) => Entry::conflict(import_id, order, now),
+        })
+    };
+    let mut open = repeats
         .iter()
         .map(entry)
         .collect::<Result<Vec<_>, Fault>>()?;

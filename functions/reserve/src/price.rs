@@ -14,6 +14,16 @@ pub struct Priced {
     pub refused: Option<Reason>,
 }
 
+impl Priced {
+    /// The order as its row asks for it: prices that the catalog gave do not count.
+    pub fn asked(&self) -> Order {
+        Order {
+            prices: self.prices,
+            ..self.order.clone()
+        }
+    }
+}
+
 /// Reads nothing where all orders state their prices, as most do.
 pub async fn orders<E: Engine>(store: &Store<E>, batch: &Batch) -> Result<Vec<Priced>, Fault> {
     let unpriced = batch

@@ -252,6 +252,11 @@ pub enum ImportsCommand {
         #[arg(long)]
         fix: Option<PathBuf>,
     },
+    /// The rows of an import that state other content than the existing order under their order id.
+    Conflicts {
+        /// An import.
+        id: String,
+    },
 }
 
 #[derive(Subcommand)]

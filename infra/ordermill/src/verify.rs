@@ -3,6 +3,7 @@
 //! Reads are not a snapshot: while orders are on their way, figures move between two reads and drift may be shown that
 //! is none. At rest there must be none at all.
 
+mod conflicts;
 mod figures;
 mod lifecycle;
 pub mod notifications;
@@ -125,6 +126,7 @@ impl Books {
             self.orders(),
             self.refunds(),
             self.journal(),
+            conflicts::check(self),
             self.lifecycle(),
         ];
         checks.extend(figures::checks(self));
@@ -140,7 +142,7 @@ impl Books {
         }
     }
 
-    /// Rows = rejected + duplicates + completed + failed + pending, and the counters are those of the orders.
+    /// Rows = rejected + continued + duplicates + conflicts + completed + failed + pending, and the counters are those of the orders.
     fn imports(&self) -> Check {
         let mut settled: HashMap<&str, (u64, u64)> = HashMap::new();
         for order in self.orders.values() {

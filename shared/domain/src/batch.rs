@@ -1,7 +1,8 @@
 //! The unit of work: what one message carries, and what the steps of the saga hand to each other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
@@ -29,8 +30,25 @@ pub struct Batch {
     /// From `reserve`: those that failed, and whose payment must not stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Order>,
+    /// When the file was uploaded: this dates its contact data. Batches of older releases do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_at: Option<Timestamp>,
+    /// For each customer, the contact data that the last of its rows states.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub contacts: Vec<Contact>,
+    pub contacts: Vec<RowsContact>,
+    /// Other contact data that earlier rows state. Apart, because older releases take one contact for each customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_contacts: Vec<RowsContact>,
+}
+
+/// Contact data, and the rows that state it. It is stored only if one of them becomes an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsContact {
+    #[serde(flatten)]
+    pub contact: Contact,
+    /// Ascending. Batches of older releases name no rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<u64>,
 }
 
 /// Why orders that are on record already go through the saga again.
@@ -89,7 +107,9 @@ impl Batch {
             seen: true,
             paid: Vec::new(),
             failed: Vec::new(),
+            uploaded_at: None,
             contacts: Vec::new(),
+            earlier_contacts: Vec::new(),
         }
     }
 
@@ -125,7 +145,13 @@ type Row = (Order, Contact);
 /// that run at the same time seldom want the same one. Sorting keeps file order among the orders of a product.
 /// Rows that repeat an order id stay together, behind the first of them, so that the first wins.
 /// The same window always gives the same batches.
-pub fn cut(import_id: &str, mut number: u32, window: Vec<Row>) -> Vec<Batch> {
+pub fn cut(
+    import_id: &str,
+    uploaded_at: Timestamp,
+    mut number: u32,
+    window: Vec<Row>,
+) -> Vec<Batch> {
+    let batch = |number, rows| batch(import_id, uploaded_at, number, rows);
     let window = brought_together(window);
     let repeats: Vec<(usize, usize)> = window
         .chunk_by(|(one, _), (other, _)| one.order_id == other.order_id)
@@ -138,7 +164,7 @@ pub fn cut(import_id: &str, mut number: u32, window: Vec<Row>) -> Vec<Batch> {
     for (count, size) in repeats {
         let many = rows.len().saturating_add(count) > ORDERS_PER_BATCH;
         if !rows.is_empty() && (many || bytes.saturating_add(size) > BYTES_PER_BATCH) {
-            batches.push(batch(import_id, number, std::mem::take(&mut rows)));
+            batches.push(batch(number, std::mem::take(&mut rows)));
             number = number.saturating_add(1);
             bytes = 0;
         }
@@ -146,7 +172,7 @@ pub fn cut(import_id: &str, mut number: u32, window: Vec<Row>) -> Vec<Batch> {
         rows.extend(window.by_ref().take(count));
     }
     if !rows.is_empty() {
-        batches.push(batch(import_id, number, rows));
+        batches.push(batch(number, rows));
     }
     batches
 }
@@ -185,20 +211,28 @@ fn brought_together(window: Vec<Row>) -> Vec<Row> {
     sequence.into_iter().filter_map(moved).collect()
 }
 
-fn batch(import_id: &str, number: u32, mut rows: Vec<Row>) -> Batch {
+fn batch(import_id: &str, uploaded_at: Timestamp, number: u32, mut rows: Vec<Row>) -> Batch {
     rows.sort_by_key(|(order, _)| order.row);
-    let mut contacts: BTreeMap<String, Contact> = BTreeMap::new();
     let mut orders = Vec::with_capacity(rows.len());
+    let mut contacts: Vec<RowsContact> = Vec::new();
+    let mut earlier_contacts = Vec::new();
     for (order, contact) in rows {
+        let row = order.row;
         orders.push(order);
         if contact.is_empty() {
             continue;
         }
-        let contact = match contacts.remove(&contact.customer_id) {
-            Some(known) => known.updated_by(contact),
-            None => contact,
+        let stated = RowsContact {
+            contact,
+            rows: vec![row],
         };
-        contacts.insert(contact.customer_id.clone(), contact);
+        let of_customer =
+            |known: &&mut RowsContact| known.contact.customer_id == stated.contact.customer_id;
+        match contacts.iter_mut().find(of_customer) {
+            Some(known) if known.contact == stated.contact => known.rows.push(row),
+            Some(known) => earlier_contacts.push(std::mem::replace(known, stated)),
+            None => contacts.push(stated),
+        }
     }
     Batch {
         batch_id: ids::batch_id(import_id, number),
@@ -208,7 +242,9 @@ fn batch(import_id: &str, number: u32, mut rows: Vec<Row>) -> Batch {
         seen: false,
         paid: Vec::new(),
         failed: Vec::new(),
-        contacts: contacts.into_values().collect(),
+        uploaded_at: Some(uploaded_at),
+        contacts,
+        earlier_contacts,
     }
 }
 
@@ -232,174 +268,4 @@ fn wire_bytes<T: Serialize>(value: &T) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::order::tests::order;
-    use proptest::prelude::*;
-
-    fn window(skus: &[u8]) -> Vec<(Order, Contact)> {
-        skus.iter()
-            .zip(1..)
-            .map(|(sku, row)| {
-                (
-                    order(row, &format!("O-{row}"), &format!("S-{sku}"), 1),
-                    Contact::default(),
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn what_is_no_batch_is_malformed() {
-        let orders = |count: u64| (1..=count).map(|row| order(row, &format!("O-{row}"), "A", 1));
-        let review = |batch_id: &str, import_id: &str, count| {
-            let orders = orders(count).collect();
-            Batch::review(Review::Expiry, batch_id, import_id, orders)
-        };
-        for good in [review("b", "i", 1), review("b", "i", 40)] {
-            assert_eq!(good.check(), Ok(()));
-        }
-        let mut tampered = review("b", "i", 2);
-        tampered.orders[1].lines.clear();
-        for bad in [
-            review("", "i", 1),
-            review("b", "", 1),
-            review(&"b".repeat(KEY_BYTES + 1), "i", 1),
-            review("b", "i", 0),
-            review("b", "i", 41),
-            tampered,
-        ] {
-            assert!(matches!(bad.check(), Err(Fault::Malformed(_))), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_batch_is_filled_to_the_last_byte() {
-        let row = |row, size| {
-            let mut row = (order(row, &format!("O-{row}"), "A", 1), Contact::default());
-            let padding = size - wire_bytes(&row) - ",\"ordered_at\":\"\"".len();
-            row.0.ordered_at = Some("x".repeat(padding));
-            assert_eq!(wire_bytes(&row), size);
-            row
-        };
-        let half = BYTES_PER_BATCH / 2;
-        let count = |size| cut("im_x", 0, vec![row(1, half), row(2, size)]).len();
-        assert_eq!((count(half), count(half + 1)), (1, 2));
-        // Repeats of one order id are torn apart where they do not fit, and not before.
-        let repeats = |size| {
-            let mut window = vec![row(1, half), row(2, size)];
-            window[1].0.order_id = window[0].0.order_id.clone();
-            portions(&window)
-        };
-        assert_eq!(repeats(half), vec![(2, 2 * half)]);
-        assert_eq!(repeats(half + 1), vec![(1, half), (1, half + 1)]);
-        let many: Vec<_> = (1..=41).map(|number| row(number, 1_000)).collect();
-        assert_eq!(portions(&many), vec![(40, 40_000), (1, 1_000)]);
-    }
-
-    #[test]
-    fn orders_of_a_product_share_batches() {
-        let skus: Vec<u8> = (0..200).map(|row| row % 10).collect();
-        let batches = cut("im_x", 7, window(&skus));
-        assert_eq!(
-            batches
-                .iter()
-                .map(|batch| batch.orders.len())
-                .collect::<Vec<_>>(),
-            vec![40; 5]
-        );
-        assert_eq!(batches[0].batch_id, "im_x-000007");
-        for batch in &batches {
-            assert_eq!(crate::stock::demand(&batch.orders).len(), 2);
-            assert!(batch.orders.is_sorted_by_key(|order| order.row));
-        }
-    }
-
-    #[test]
-    fn rows_that_repeat_an_order_id_stay_behind_the_first() {
-        let mut window = window(&[9; 39]);
-        window.push((order(40, "O-1", "S-0", 1), Contact::default()));
-        let batches = cut("im_x", 0, window);
-        assert_eq!(batches.len(), 1);
-        assert_eq!(
-            batches[0]
-                .orders
-                .iter()
-                .map(|order| order.row)
-                .collect::<Vec<_>>(),
-            (1..=40).collect::<Vec<_>>()
-        );
-    }
-
-    #[test]
-    fn no_batch_ends_between_a_row_and_its_repeat() {
-        let mut window = window(&[5; 100]);
-        window.push((order(101, "O-1", "S-5", 1), Contact::default()));
-        window.push((order(102, "O-39", "S-9", 1), Contact::default()));
-        for batch in cut("im_x", 0, window) {
-            for (first, repeat) in [(1, 101), (39, 102)] {
-                let has = |row| batch.orders.iter().any(|order| order.row == row);
-                assert_eq!(has(first), has(repeat), "rows {first} and {repeat}");
-            }
-        }
-    }
-
-    #[test]
-    fn repeats_too_large_for_one_batch_are_torn_apart() {
-        let large = |row| {
-            let skus: Vec<String> = (0..90).map(|sku| format!("{sku:0128}")).collect();
-            let lines: Vec<(&str, u32)> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
-            let draft = crate::order::tests::draft(row, "O-1", &lines);
-            let order = Order::new(draft, crate::order::TotalPolicy::Declared).expect("valid");
-            (order, Contact::default())
-        };
-        let batches = cut("im_x", 0, (1..=40).map(large).collect());
-        assert!(batches.len() > 10);
-        for batch in &batches {
-            assert!(wire_bytes(batch) <= BYTES_PER_BATCH + 200);
-        }
-        let rows: Vec<u64> = batches
-            .iter()
-            .flat_map(|batch| &batch.orders)
-            .map(|order| order.row)
-            .collect();
-        assert_eq!(rows, (1..=40).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn later_contact_data_adds_to_earlier() {
-        let contact = |name: &str, email: Option<&str>| Contact {
-            customer_id: "C-1".to_owned(),
-            name: Some(name.to_owned()),
-            email: email.map(str::to_owned),
-            ..Contact::default()
-        };
-        let rows = vec![
-            (
-                order(1, "O-1", "A", 1),
-                contact("Ada", Some("ada@example.com")),
-            ),
-            (order(2, "O-2", "A", 1), contact("Ada B.", None)),
-        ];
-        let batches = cut("im_x", 0, rows);
-        assert_eq!(
-            batches[0].contacts,
-            vec![contact("Ada B.", Some("ada@example.com"))]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn every_row_is_in_one_batch_and_no_batch_is_too_large(skus in prop::collection::vec(any::<u8>(), 0..300)) {
-            let batches = cut("im_x", 0, window(&skus));
-            prop_assert_eq!(&batches, &cut("im_x", 0, window(&skus)));
-            let mut rows: Vec<u64> = batches.iter().flat_map(|batch| batch.orders.iter().map(|order| order.row)).collect();
-            rows.sort_unstable();
-            prop_assert_eq!(rows, (1..=skus.len() as u64).collect::<Vec<_>>());
-            for batch in batches {
-                prop_assert_eq!(batch.check(), Ok(()));
-                prop_assert!(wire_bytes(&batch) <= BYTES_PER_BATCH + 200);
-            }
-        }
-    }
-}
+mod tests;

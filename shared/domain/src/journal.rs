@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids;
 use crate::money::Currency;
-use crate::order::Order;
+use crate::order::{Line, Order};
+use crate::pricing::Prices;
 use crate::status::{Event, Reason};
 
 /// Partitions of a day, so that no single one takes all the writes.
@@ -27,9 +28,41 @@ pub struct Entry {
     /// Counts of what is below, so that progress can be read without it.
     pub completed: u64,
     pub failed: u64,
+    /// The entry of a conflict is stored without this count, so that a release that knows no conflicts refuses it.
+    #[serde(default)]
     pub duplicates: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
+}
+
+/// A row that states other content for an order id than the existing order has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    pub row: u64,
+    pub order_id: String,
+    pub customer_id: String,
+    pub currency: Currency,
+    pub total: Decimal,
+    pub lines: Vec<Line>,
+    /// Whether the row leaves its prices to the catalog.
+    #[serde(default, skip_serializing_if = "Prices::are_stated")]
+    pub prices: Prices,
+}
+
+impl Conflict {
+    pub fn of(order: &Order) -> Conflict {
+        Conflict {
+            row: order.row,
+            order_id: order.order_id.clone(),
+            customer_id: order.customer_id.clone(),
+            currency: order.currency,
+            total: order.total,
+            lines: order.lines.clone(),
+            prices: order.prices,
+        }
+    }
 }
 
 /// The partitions that hold the entries of a day.
@@ -187,6 +220,7 @@ impl Entry {
             failed: failed as u64,
             duplicates: 0,
             changes,
+            conflict: None,
         }
     }
 
@@ -235,6 +269,7 @@ impl Entry {
             failed: 0,
             duplicates: 0,
             changes: vec![change],
+            conflict: None,
         }
     }
 
@@ -253,7 +288,23 @@ impl Entry {
             failed: 0,
             duplicates: 1,
             changes: Vec::new(),
+            conflict: None,
         }
+    }
+
+    /// An entry for a row that states other content than the existing order under its id. It has the key that an entry for a
+    /// duplicate has, so that a row counts once as either.
+    pub fn conflict(import_id: &str, order: &Order, at: Timestamp) -> Entry {
+        Entry {
+            duplicates: 0,
+            conflict: Some(Conflict::of(order)),
+            ..Entry::duplicate(import_id, order, at)
+        }
+    }
+
+    /// Rows that this entry counts as conflicts.
+    pub fn conflicts(&self) -> u64 {
+        u64::from(self.conflict.is_some())
     }
 }
 

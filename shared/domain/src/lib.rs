@@ -30,7 +30,7 @@ pub mod tally;
 
 pub use access::{Scope, Scopes};
 pub use backoff::Backoff;
-pub use batch::{Batch, Charged, Open, Refused, Review};
+pub use batch::{Batch, Charged, Open, Refused, Review, RowsContact};
 pub use day::Day;
 pub use fault::Fault;
 pub use money::{Currency, Money};

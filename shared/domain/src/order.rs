@@ -38,6 +38,12 @@ pub struct Line {
     pub unit_price: Decimal,
 }
 
+impl Line {
+    fn sort_key(&self) -> (&str, u32, Decimal) {
+        (&self.sku, self.quantity, self.unit_price)
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     pub customer_id: String,
@@ -68,6 +74,18 @@ impl Contact {
             phone: newer.phone.or(self.phone),
             address: newer.address.or(self.address),
         }
+    }
+
+    /// The fields that are present, with the names under which they are stored.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fields = [
+            ("name", &self.name),
+            ("email", &self.email),
+            ("phone", &self.phone),
+            ("address", &self.address),
+        ];
+        let present = fields.into_iter();
+        present.filter_map(|(field, text)| Some((field, text.as_deref()?)))
     }
 }
 
@@ -244,6 +262,26 @@ impl Order {
         };
         let total = self.prices == Prices::Catalog || self.total == total;
         self.currency == currency && total && lines
+    }
+
+    /// Whether an existing order under the same id is this order again. The sequence of the lines does not matter.
+    pub fn repeats(
+        &self,
+        customer_id: &str,
+        currency: Currency,
+        total: Decimal,
+        lines: &[Line],
+    ) -> bool {
+        let sorted = |lines: &[Line]| {
+            let mut lines = lines.to_vec();
+            lines.sort_by(|one, other| one.sort_key().cmp(&other.sort_key()));
+            lines
+        };
+        let asked = Order {
+            lines: sorted(&self.lines),
+            ..self.clone()
+        };
+        self.customer_id == customer_id && asked.is_kept_as(currency, total, &sorted(lines))
     }
 
     /// Whether an order that came over the wire is one that [`Order::new`] could have made.

@@ -46,6 +46,8 @@ pub struct Progress {
     /// Rows that continue the order of the row above them.
     pub continued: u64,
     pub duplicates: u64,
+    /// Rows that state other content than the existing order under their order id.
+    pub conflicts: u64,
     pub completed: u64,
     pub failed: u64,
 }
@@ -66,11 +68,12 @@ impl Progress {
             .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    fn accounted_for(&self) -> [u64; 5] {
+    fn accounted_for(&self) -> [u64; 6] {
         [
             self.rejected,
             self.continued,
             self.duplicates,
+            self.conflicts,
             self.completed,
             self.failed,
         ]
@@ -96,7 +99,8 @@ mod tests {
             rows: 10,
             rejected: 1,
             continued: 1,
-            duplicates: 1,
+            duplicates: 0,
+            conflicts: 1,
             completed: 4,
             failed: 2,
         };

@@ -200,7 +200,12 @@ impl Bodies {
 
     fn cut(&mut self) -> Outcome<()> {
         let window = std::mem::take(&mut self.window);
-        for batch in batch::cut("im_0123456789abcdef", self.batches, window) {
+        for batch in batch::cut(
+            "im_0123456789abcdef",
+            jiff::Timestamp::UNIX_EPOCH,
+            self.batches,
+            window,
+        ) {
             black_box(serde_json::to_string(&batch)?);
             self.batches += 1;
         }

@@ -24,6 +24,10 @@ impl AnyEngine {
 trait Boxed: Send + Sync {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Item>, Fault>>;
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Item>>, Fault>>;
+    fn get_many_now<'a>(
+        &'a self,
+        keys: &'a [Key],
+    ) -> BoxFuture<'a, Result<Vec<Option<Item>>, Fault>>;
     fn write<'a>(&'a self, write: &'a Write) -> BoxFuture<'a, Result<(), WriteError>>;
     fn update_many<'a>(
         &'a self,
@@ -51,6 +55,13 @@ impl<E: Engine> Boxed for E {
 
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Item>>, Fault>> {
         Box::pin(Engine::get_many(self, keys))
+    }
+
+    fn get_many_now<'a>(
+        &'a self,
+        keys: &'a [Key],
+    ) -> BoxFuture<'a, Result<Vec<Option<Item>>, Fault>> {
+        Box::pin(Engine::get_many_now(self, keys))
     }
 
     fn write<'a>(&'a self, write: &'a Write) -> BoxFuture<'a, Result<(), WriteError>> {
@@ -97,6 +108,10 @@ impl Engine for AnyEngine {
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         Boxed::get_many(&*self.0, keys).await
+    }
+
+    async fn get_many_now(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        Boxed::get_many_now(&*self.0, keys).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {

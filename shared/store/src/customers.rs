@@ -62,13 +62,14 @@ impl<E: Engine> Store<E> {
 
     /// The same of many, none of them twice, in their sequence. What was written a moment ago may be missing.
     pub async fn addressees(&self, customer_ids: &[&str]) -> Result<Vec<Addressee>, Fault> {
-        let key = |id: &&str| Key::new(Table::Customers, id);
-        let keys: Vec<Key> = customer_ids.iter().map(key).collect();
-        let found = self.get_many(&keys).await?.into_iter();
-        let found = found.map(|item| item.map(Addressee::of).transpose());
-        found
-            .map(|found| found.map(Option::unwrap_or_default))
-            .collect()
+        let keys = customer_keys(customer_ids);
+        addressees_of(self.get_many(&keys).await?)
+    }
+
+    /// The same, strongly consistent. Contact data is stored before the entry that a notification is about, so it is found.
+    pub async fn addressees_now(&self, customer_ids: &[&str]) -> Result<Vec<Addressee>, Fault> {
+        let keys = customer_keys(customer_ids);
+        addressees_of(self.get_many_now(&keys).await?)
     }
 
     /// The same; nothing where there is no such customer. Of some, files never said more than that they ordered.
@@ -173,33 +174,19 @@ impl<E: Engine> Store<E> {
             }
         }
     }
+}
 
-    /// Adds what these contacts know to what is known, where it is new: a read costs a tenth of a write. One contact for
-    /// each customer.
-    pub async fn save_contacts(&self, contacts: &[Contact]) -> Result<(), Fault> {
-        let keys: Vec<Key> = contacts
-            .iter()
-            .map(|contact| Key::new(Table::Customers, &contact.customer_id))
-            .collect();
-        let known = self.get_many(&keys).await?;
-        for ((contact, key), known) in contacts.iter().zip(keys).zip(known) {
-            let known: Contact = known.map(record).transpose()?.unwrap_or_default();
-            let changes = news(&known, contact);
-            if !changes.is_empty() {
-                let written = self
-                    .write(&Write::Update {
-                        key,
-                        changes,
-                        condition: Condition::Always,
-                    })
-                    .await?;
-                written.map_err(|_| {
-                    Fault::Corrupt("a write without a condition failed its condition".to_owned())
-                })?;
-            }
-        }
-        Ok(())
-    }
+fn customer_keys(customer_ids: &[&str]) -> Vec<Key> {
+    let key = |id: &&str| Key::new(Table::Customers, id);
+    customer_ids.iter().map(key).collect()
+}
+
+fn addressees_of(items: Vec<Option<Item>>) -> Result<Vec<Addressee>, Fault> {
+    let read = |item: Option<Item>| item.map(Addressee::of).transpose();
+    let found = items.into_iter().map(read);
+    found
+        .map(|found| found.map(Option::unwrap_or_default))
+        .collect()
 }
 
 fn said(preferences: &Preferences, by: &str, now: Timestamp) -> Result<Vec<Change>, Fault> {
@@ -208,18 +195,4 @@ fn said(preferences: &Preferences, by: &str, now: Timestamp) -> Result<Vec<Chang
         Change::Set("preferences_by", text(by)),
         Change::Set("preferences_at", text(now.to_string())),
     ])
-}
-
-fn news(known: &Contact, contact: &Contact) -> Vec<Change> {
-    let fields = [
-        ("name", &known.name, &contact.name),
-        ("email", &known.email, &contact.email),
-        ("phone", &known.phone, &contact.phone),
-        ("address", &known.address, &contact.address),
-    ];
-    fields
-        .into_iter()
-        .filter(|(_, known, said)| said.is_some() && known != said)
-        .filter_map(|(field, _, said)| Some(Change::Set(field, text(said.clone()?))))
-        .collect()
 }

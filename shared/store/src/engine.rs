@@ -23,6 +23,20 @@ pub trait Engine: Send + Sync {
         keys: &[Key],
     ) -> impl Future<Output = Result<Vec<Option<Item>>, Fault>> + Send;
 
+    /// The same, strongly consistent.
+    fn get_many_now(
+        &self,
+        keys: &[Key],
+    ) -> impl Future<Output = Result<Vec<Option<Item>>, Fault>> + Send {
+        async move {
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                found.push(self.get(key).await?);
+            }
+            Ok(found)
+        }
+    }
+
     fn write(&self, write: &Write) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// One to [`UPDATES_PER_REQUEST`] writes to items of one table, no item twice, each on its own: some may succeed and

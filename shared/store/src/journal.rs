@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::conflicts;
 use crate::engine::Engine;
 use crate::item::{item, record};
 use crate::ops::{Condition, Item, Key, Query, Value, Write, text};
@@ -23,9 +24,13 @@ pub fn append(entry: &Entry) -> Result<Write, Fault> {
         .map_err(|error| Fault::Corrupt(format!("changes could not be written: {error}")))?;
     let mut item = item(&Entry {
         changes: Vec::new(),
+        conflict: None,
         ..entry.clone()
     })?;
     item.insert("changes".to_owned(), text(changes));
+    if let Some(conflict) = &entry.conflict {
+        conflicts::keep(&mut item, &entry.import_id, conflict)?;
+    }
     Ok(Write::Put {
         table: Table::Journal,
         item,
@@ -62,10 +67,12 @@ fn read(mut item: Item) -> Result<Entry, Fault> {
     }
     let Changes { changes } = record(item.clone())?;
     item.remove("changes");
+    let conflict = conflicts::take(&mut item)?;
     let changes: Vec<Change> = serde_json::from_str(&changes)
         .map_err(|error| Fault::Corrupt(format!("changes could not be read: {error}")))?;
     Ok(Entry {
         changes,
+        conflict,
         ..record(item)?
     })
 }

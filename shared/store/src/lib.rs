@@ -12,6 +12,8 @@ pub mod retry;
 pub mod schema;
 
 pub mod catalogs;
+pub mod conflicts;
+pub mod contacts;
 pub mod customers;
 pub mod failures;
 pub mod feedback;

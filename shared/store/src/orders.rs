@@ -144,6 +144,7 @@ pub struct Found {
     pub status: Status,
     pub import_id: String,
     pub row: u64,
+    customer_id: String,
     currency: Currency,
     total: Decimal,
     #[serde(default)]
@@ -166,6 +167,11 @@ impl Found {
     /// Whether what was put on record is what this order asks for. A row that was read under other settings is not.
     pub fn asks_for(&self, order: &Order) -> bool {
         order.is_kept_as(self.currency, self.total, &self.lines)
+    }
+
+    /// Whether a row of another origin states this order again, or other content.
+    pub fn is_repeated_by(&self, order: &Order) -> bool {
+        order.repeats(&self.customer_id, self.currency, self.total, &self.lines)
     }
 
     /// An order that the catalog has to price, as it was priced then.

@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::conflicts::ROW_DIGITS;
 use crate::engine::Engine;
 use crate::ops::{Item, Query, text};
 use crate::pending::attribute;
 use crate::retry::Store;
-use crate::schema::{Index, Table};
+use crate::schema::{CONFLICTS, Index, Table};
 
 /// Items on one page.
 pub const PAGE_ITEMS: u32 = 100;
@@ -256,6 +257,16 @@ impl<T> Walk<T> {
     }
 }
 
+impl Index {
+    /// Whether this could be a sort key of the index: a row of a file, or else an instant.
+    fn sorts_by(&self, place: &str) -> bool {
+        match self.sort == CONFLICTS.sort {
+            true => place.len() == ROW_DIGITS && place.bytes().all(|byte| byte.is_ascii_digit()),
+            false => place.parse::<Timestamp>().is_ok(),
+        }
+    }
+}
+
 impl List {
     /// Whether a page of this list could have ended there: the service would refuse anything else.
     fn leads_to(&self, position: &Position) -> bool {
@@ -269,7 +280,7 @@ impl List {
                     && after.part.is_some() == self.table.sort().is_some()
                     && after.part.as_deref().is_none_or(is_name)
                     && is_name(&after.at)
-                    && after.at.parse::<Timestamp>().is_ok()
+                    && self.index.sorts_by(&after.at)
                     && within(&after.at)
             })
     }

@@ -68,9 +68,18 @@ impl<E: Engine> Store<E> {
 
     /// Any number of keys, no key twice.
     pub async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.get_all(keys, false).await
+    }
+
+    /// The same, strongly consistent.
+    pub async fn get_many_now(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.get_all(keys, true).await
+    }
+
+    async fn get_all(&self, keys: &[Key], now: bool) -> Result<Vec<Option<Item>>, Fault> {
         let mut requests = Vec::new();
         for keys in keys.chunks(KEYS_PER_REQUEST) {
-            requests.push(self.get_some(keys));
+            requests.push(self.get_some(keys, now));
         }
         let requests = stream::iter(requests).buffered(REQUESTS_AT_ONCE);
         let found: Vec<Vec<Option<Item>>> = requests.try_collect().await?;
@@ -78,10 +87,14 @@ impl<E: Engine> Store<E> {
     }
 
     /// As many as one request may name.
-    async fn get_some(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+    async fn get_some(&self, keys: &[Key], now: bool) -> Result<Vec<Option<Item>>, Fault> {
         let mut wait = self.wait();
         loop {
-            match self.engine.get_many(keys).await {
+            let answer = match now {
+                true => self.engine.get_many_now(keys).await,
+                false => self.engine.get_many(keys).await,
+            };
+            match answer {
                 Ok(found) => return Ok(found),
                 Err(fault) => wait.after(fault).await?,
             }

@@ -85,6 +85,14 @@ pub const BY_CREATED: Index = Index {
     includes: &[],
 };
 
+/// Sparse: only the entry of a conflict has these attributes. Conflicts of an import, by row.
+pub const CONFLICTS: Index = Index {
+    name: "conflicts",
+    partition: "conflict_of",
+    sort: "conflict_row",
+    includes: &["conflict", "at"],
+};
+
 /// Customers by what they spent, products by what was spent for them; for a day, or for all time.
 pub const BOARD: Index = Index {
     name: "board",
@@ -191,11 +199,11 @@ impl Table {
             Table::Refunds => &[BY_ORDER, BY_CUSTOMER, BY_DAY, OPEN],
             Table::Notifications => &[BY_DAY],
             Table::Failures => &[BY_QUEUE],
+            Table::Journal => &[CONFLICTS],
             Table::Tallies => &[BOARD, UNITS_BOARD],
             Table::Products
             | Table::Catalogs
             | Table::Customers
-            | Table::Journal
             | Table::Tokens
             | Table::Suppressions => &[],
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Answer, Bench, Call, call};
 use crate::refunds::support::sold;
+use crate::support::undated;
 
 fn put(sku: &str, body: Value) -> Call {
     call("PUT", &format!("/products/{}", api::views::segment(sku))).json(body)
@@ -205,7 +206,11 @@ async fn who_has_ordered_is_a_customer() {
         email: Some("ada@example.com".to_owned()),
         ..Contact::default()
     };
-    bench.store.save_contacts(&[contact]).await.expect("saved");
+    bench
+        .store
+        .save_contacts(&[undated(contact)])
+        .await
+        .expect("saved");
     assert_eq!(bench.get(path).await.data()["channel"], "log");
 }
 
@@ -222,7 +227,11 @@ async fn customers_say_what_they_want_to_be_told() {
         name: Some("Ada".to_owned()),
         ..Contact::default()
     };
-    bench.store.save_contacts(&[contact]).await.expect("saved");
+    bench
+        .store
+        .save_contacts(&[undated(contact)])
+        .await
+        .expect("saved");
     let all = |channel: &str, shipping: bool| {
         json!({"channel": channel, "notifications": {
             "confirmation": true, "failed": true, "refund": true, "shipping": shipping, "delivery": true,

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, call};
-use crate::support::{TIME, now, order, stock};
+use crate::support::{TIME, now, order, stock, undated};
 
 /// Customer, product, what it costs, and in which currency.
 type Sale = (&'static str, &'static str, &'static str, &'static str);
@@ -31,7 +31,7 @@ async fn mill() -> Bench {
         name: Some("Ada Byron".to_owned()),
         ..Contact::default()
     };
-    let saved = bench.store.save_contacts(&[ada]).await;
+    let saved = bench.store.save_contacts(&[undated(ada)]).await;
     saved.expect("saved");
     let entries: Vec<Entry> = SALES
         .iter()

@@ -96,6 +96,53 @@ async fn a_file_is_put_as_it_came_and_read() {
 }
 
 #[tokio::test]
+async fn conflicts_show_what_the_row_states_and_what_the_order_has() {
+    let bench = Bench::new();
+    stock(&bench.store, &[("S", 100), ("T", 100)]).await;
+    let first = format!("{HEADER}A,C-1,S,2,9.99\nB,C-1,S,1,9.99\nC,C-1,S,1,9.99\n");
+    let second = format!("{HEADER}A,C-1,S,2,9.99\nB,C-2,S,1,9.99\nC,C-1,T,3,9.99\n");
+    let mut urls = Vec::new();
+    for file in [first, second] {
+        let answer = bench.ask(put(&file)).await;
+        settled(&bench, "imports/http/orders.csv").await;
+        urls.push(answer.data()["url"].as_str().expect("a url").to_owned());
+    }
+    tally(&bench.store).await;
+    let import = bench.get(&urls[1]).await;
+    assert_eq!(import.data()["duplicates"], json!(1), "{import:?}");
+    assert_eq!(import.data()["conflicts"], json!(2));
+    assert_eq!(import.data()["pending"], json!(0));
+    let url = format!("{}/conflicts", urls[1]);
+    let page = bench.get(&format!("{url}?limit=1")).await;
+    let lines = json!([{"sku": "S", "quantity": 1, "unit_price": "9.99"}]);
+    let conflict = &page.data()[0];
+    assert_eq!(
+        (&conflict["row"], &conflict["order_id"]),
+        (&json!(2), &json!("B"))
+    );
+    assert_eq!(conflict["differs"], json!(["customer_id"]));
+    let stated = json!({"customer_id": "C-2", "currency": "USD", "total": "9.99", "lines": lines});
+    assert_eq!(conflict["stated"], stated);
+    let id = urls[0].trim_start_matches("/imports/");
+    let existing = json!({
+        "customer_id": "C-1", "currency": "USD", "total": "9.99", "lines": lines,
+        "status": "COMPLETED", "import_id": id, "row": 2,
+    });
+    assert_eq!(conflict["existing"], existing);
+    let next = page.body["next"].as_str().expect("a cursor");
+    let rest = bench.get(&format!("{url}?cursor={next}")).await;
+    assert_eq!(rest.data()[0]["differs"], json!(["total", "lines"]));
+    assert_eq!(
+        (rest.data()[1].clone(), &rest.body["next"]),
+        (Value::Null, &Value::Null)
+    );
+    let nothing = bench.get("/imports/im_nothing/conflicts").await;
+    assert_eq!(nothing.problem(), (404, "not_found"));
+    let none = bench.get(&format!("{}/conflicts", urls[0])).await;
+    assert_eq!(none.data(), &json!([]));
+}
+
+#[tokio::test]
 async fn who_sends_nothing_is_told_where_to_upload() {
     let bench = Bench::new();
     let mut files = Vec::new();

@@ -67,10 +67,7 @@ pub async fn settled(bench: &Bench, key: &str) {
 }
 
 pub async fn settle(bench: &Bench, batches: Vec<Batch>) {
-    for mut batch in batches {
-        let contacts = std::mem::take(&mut batch.contacts);
-        let saved = bench.store.save_contacts(&contacts).await;
-        saved.expect("saved");
+    for batch in batches {
         let settled = saga(&bench.store, &approving("1"), &batch).await;
         settled.expect("settled");
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use store::schema::Table;
 
 use super::bench::{Answer, Bench, Call, call};
+use crate::support::undated;
 
 /// Of a link as `send` writes it.
 pub fn token(customer_id: &str, kind: Kind) -> String {
@@ -21,7 +22,11 @@ async fn bench() -> Bench {
         email: Some("ada@customers.example".to_owned()),
         ..Contact::default()
     };
-    bench.store.save_contacts(&[contact]).await.expect("saved");
+    bench
+        .store
+        .save_contacts(&[undated(contact)])
+        .await
+        .expect("saved");
     bench
 }
 

@@ -76,7 +76,7 @@ async fn an_order_is_read_as_it_was_asked_for() {
         assert_eq!(lines, items);
         assert_eq!(order.total.to_string(), "29.98");
         let contact = batch.contacts.first().expect("a contact");
-        assert_eq!(contact.name.as_deref(), Some(name));
+        assert_eq!(contact.contact.name.as_deref(), Some(name));
         assert!(bench.done.rejects.lock().expect("a lock").is_empty());
         // Once, before it is on record and after.
         let again = bench.ask(new(body.clone())).await;

@@ -33,8 +33,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::support::failed::message;
 use crate::support::memory::MemoryInbox;
-use crate::support::now;
 use crate::support::stack::{Deployed, deployed_with};
+use crate::support::{now, undated};
 
 pub const OPERATOR: &str = "mill@shop.example";
 
@@ -317,7 +317,10 @@ pub async fn has_address<E: Engine>(store: &Store<E>, customer_id: &str, email: 
         email: Some(email.to_owned()),
         ..Contact::default()
     };
-    store.save_contacts(&[contact]).await.expect("saved");
+    store
+        .save_contacts(&[undated(contact)])
+        .await
+        .expect("saved");
 }
 
 /// A stack that mails from this address, which the mail service knows to be ours. The emulator has one mailbox, so each test has

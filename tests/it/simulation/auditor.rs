@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use ordermill::gateway::Book;
 use rust_decimal::Decimal;
 use store::memory::MemoryEngine;
@@ -13,6 +14,7 @@ use store::schema::Table;
 use super::afterwards;
 use super::ledger::{self, Money};
 use super::orders::{Catalog, OrderFile};
+use super::{contacts, repeats};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
@@ -34,6 +36,9 @@ pub enum Promise {
     ImportsEndOnce,
     ImportsEndLast,
     EverythingIsToldOnce,
+    RepeatsAreToldApart,
+    ContactsAreOfOrders,
+    AddressesAreFound,
 }
 
 pub type Violations = Vec<(Promise, String)>;
@@ -79,6 +84,7 @@ impl Auditor {
         memory: &MemoryEngine,
         book: &Book,
         files: &[OrderFile],
+        uploads: &BTreeMap<String, Timestamp>,
         catalog: &Catalog,
     ) -> Violations {
         let mut found = std::mem::take(&mut *self.violations.lock().expect("the violations"));
@@ -88,6 +94,8 @@ impl Auditor {
             .map(|order| (text(&order, "order_id"), order))
             .collect();
         rows(memory, &orders, files, &mut found);
+        repeats::check(memory, &orders, files, &mut found);
+        contacts::check(memory, &orders, files, uploads, &mut found);
         units(memory, &orders, files, catalog, &mut found);
         ledger::check(&orders, book, &mut found);
         journal(memory, &orders, &mut found);
@@ -174,7 +182,7 @@ fn order(key: &Key, before: Option<&Item>, after: &Item, book: &Book, found: &mu
     }
 }
 
-/// Every row is an order that ended, a duplicate that was counted, or no order at all.
+/// Every row is an order that ended, a duplicate or a conflict that was counted, or no order at all.
 fn rows(
     memory: &MemoryEngine,
     orders: &BTreeMap<String, Item>,
@@ -252,10 +260,11 @@ fn rows(
         let entries = journal
             .iter()
             .filter(|entry| text(entry, "import_id") == *id);
-        let counted: Decimal = entries.map(|entry| number(entry, "duplicates")).sum();
+        let counted = entries.map(|entry| number(entry, "duplicates") + conflicts(entry));
+        let counted: Decimal = counted.sum();
         if counted != Decimal::from(duplicates) {
             lost(format!(
-                "{id} has {duplicates} duplicates, and {counted} are counted"
+                "{id} has {duplicates} duplicates and conflicts, and {counted} are counted"
             ));
         }
     }
@@ -368,6 +377,11 @@ fn journal(memory: &MemoryEngine, orders: &BTreeMap<String, Item>, found: &mut V
             format!("the journal says {changes:?} of {id}, that is not there"),
         ));
     }
+}
+
+/// Rows that an entry counts as conflicts.
+pub fn conflicts(entry: &Item) -> Decimal {
+    Decimal::from(u8::from(entry.contains_key("conflict")))
 }
 
 pub fn text(item: &Item, name: &str) -> String {

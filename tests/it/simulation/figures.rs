@@ -107,7 +107,7 @@ impl Seen {
     /// An import that was read to its end, and of which every row is accounted for, says so.
     fn end(&mut self, import: &Item, expected: &Figures) {
         let id = text(import, "import_id");
-        let settled = ["completed", "failed", "duplicates"].iter();
+        let settled = ["completed", "failed", "duplicates", "conflicts"].iter();
         let settled: Decimal = settled
             .filter_map(|name| expected.get(&format!("all/import/{id}/{name}")))
             .sum();

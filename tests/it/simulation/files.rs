@@ -14,6 +14,8 @@ pub const BUCKET: &str = "files";
 pub struct SimFiles {
     chance: Rc<Chance>,
     files: RefCell<BTreeMap<String, Rc<[u8]>>>,
+    /// When each file was put, by its key.
+    pub uploads: RefCell<BTreeMap<String, jiff::Timestamp>>,
 }
 
 impl SimFiles {
@@ -21,6 +23,7 @@ impl SimFiles {
         SimFiles {
             chance,
             files: RefCell::default(),
+            uploads: RefCell::default(),
         }
     }
 
@@ -29,6 +32,7 @@ impl SimFiles {
         self.files
             .borrow_mut()
             .insert(key.to_owned(), content.as_bytes().into());
+        self.uploads.borrow_mut().insert(key.to_owned(), at);
         let mut event: serde_json::Value =
             serde_json::from_slice(&crate::support::read("events/chunk.json")).expect("json");
         let body = event["Records"][0]["body"].take();

@@ -15,14 +15,16 @@ use jiff::SignedDuration;
 use payments::Patient;
 use serde_json::Value;
 use store::Moment;
+use store::contacts::{ContactDate, DatedContact};
 use store::failures::State;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::Instant;
 
 use super::invocation::invoke;
 use super::queue::{SimQueue, event};
-use super::sabotage::{Sabotage, Wired};
+use super::sabotage::Sabotage;
 use super::state_machine::{self, Tasks};
+use super::wired::Wired;
 use super::world::{GARBAGE, World};
 use super::{refunds, stream, telling};
 
@@ -166,7 +168,7 @@ async fn dispatch(
     at: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
     let saga = Execution(world.clone());
-    dispatch::handle(&world.store(), &saga, &*world.batches, event, at).await
+    dispatch::handle(&saga, &*world.batches, event, at).await
 }
 
 async fn bury(
@@ -313,8 +315,10 @@ struct Execution(Rc<World>);
 
 impl Saga for Execution {
     async fn run(&self, batch: &Batch) -> Result<(), Fault> {
-        let input = serde_json::to_value(batch).expect("json");
         let world = self.0.clone();
+        let mut batch = batch.clone();
+        let contacts = broken_contacts(&world, &mut batch).await?;
+        let input = serde_json::to_value(&batch).expect("json");
         let execution = spawn_local(async move {
             world.running.set(world.running.get() + 1);
             let steps = Steps(world.clone());
@@ -323,11 +327,42 @@ impl Saga for Execution {
             ended
         });
         let ended = execution.await.expect("an execution that does not panic");
+        self.0.store().save_contacts(&contacts).await?;
         if self.0.sabotage == Some(Sabotage::AcknowledgesFailures) {
             return Ok(());
         }
         ended.map_err(state_machine::fault)
     }
+}
+
+/// Contact data in the hands of a broken build. Returns what is to be stored after the saga.
+async fn broken_contacts(world: &World, batch: &mut Batch) -> Result<Vec<DatedContact>, Fault> {
+    let dated = |batch: &Batch| {
+        let stated = batch.earlier_contacts.iter().chain(&batch.contacts);
+        let dated = stated.map(|stated| DatedContact {
+            contact: stated.contact.clone(),
+            date: ContactDate::new(
+                batch.uploaded_at.unwrap_or_default(),
+                &batch.import_id,
+                stated.rows.last().copied().unwrap_or_default(),
+            ),
+        });
+        dated.collect::<Vec<_>>()
+    };
+    match world.sabotage {
+        Some(Sabotage::StoresContactsOfAllRows) => {
+            world.store().save_contacts(&dated(batch)).await?;
+        }
+        Some(Sabotage::ForgetsUploadTimes) => batch.uploaded_at = None,
+        Some(Sabotage::StoresContactsLate) => {
+            let late = dated(batch);
+            batch.contacts.clear();
+            batch.earlier_contacts.clear();
+            return Ok(late);
+        }
+        _ => {}
+    }
+    Ok(Vec::new())
 }
 
 struct Steps(Rc<World>);

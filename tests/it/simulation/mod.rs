@@ -6,6 +6,7 @@
 mod afterwards;
 mod auditor;
 mod chance;
+mod contacts;
 mod deeds;
 mod figures;
 mod files;
@@ -17,10 +18,12 @@ mod orders;
 mod queue;
 mod rebuilds;
 mod refunds;
+mod repeats;
 pub mod sabotage;
 mod state_machine;
 mod stream;
 mod telling;
+mod wired;
 mod world;
 
 use std::collections::BTreeMap;
@@ -62,6 +65,7 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
             &memory,
             &book.lock().expect("the books"),
             &world.files,
+            &world.bucket.uploads.borrow(),
             &world.catalog,
         );
         violations.extend(figures.conclude(&memory, &world.calendar.zone).await);
@@ -104,6 +108,12 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         let requests: u64 = world.chance.counts().values().sum();
         let mut counts = world.chance.counts();
         afterwards::count(&memory, &mut counts);
+        for entry in memory.items(store::schema::Table::Journal) {
+            let conflict = entry.contains_key("conflict");
+            let duplicate = !auditor::number(&entry, "duplicates").is_zero();
+            *counts.entry("row in conflict").or_default() += u64::from(conflict);
+            *counts.entry("row repeated").or_default() += u64::from(duplicate);
+        }
         *counts.entry("orders").or_default() +=
             memory.items(store::schema::Table::Orders).len() as u64;
         Run {
@@ -180,6 +190,8 @@ fn no_seed_breaks_a_promise() {
         "deed done twice",
         "refunded, and cancelled",
         "refunded after it was refused",
+        "row in conflict",
+        "row repeated",
     ] {
         assert!(
             counts.get(what).is_some_and(|times| *times > 0),

@@ -21,10 +21,15 @@ pub struct Row {
     pub number: u64,
     /// Nothing where the row is no order.
     pub order_id: Option<String>,
+    pub customer_id: String,
     pub sku: String,
     pub units: u64,
+    /// Whether the row states its price.
+    pub stated: bool,
     /// What it costs, where it has a price.
     pub total: Decimal,
+    /// The address of the customer, where the row states one.
+    pub email: Option<String>,
 }
 
 /// Products: what lies in the warehouse at first, and what is added while orders are on their way.
@@ -57,35 +62,51 @@ pub fn catalog(chance: &Chance) -> Catalog {
 pub fn files(chance: &Chance, products: u64) -> Vec<OrderFile> {
     // Few customers, or more than an entry of the journal has.
     let customers = [9, 60][chance.below(2) as usize];
-    let mut ids_so_far: Vec<String> = Vec::new();
+    let mut rows_so_far: Vec<Row> = Vec::new();
     let files = (0..1 + chance.below(3)).map(|file| {
         let key = format!("imports/orders-{file}.csv");
         let stated = chance.below(3) > 0;
-        let mut content = "order_id,customer_id,product_sku,quantity".to_owned();
+        let mut content = "order_id,customer_id,customer_email,product_sku,quantity".to_owned();
         content.push_str(if stated { ",unit_price\n" } else { "\n" });
         let mut rows = Vec::new();
         for number in 1..=10 + chance.below(90) {
-            let order_id = match chance.below(20) {
-                0 if !ids_so_far.is_empty() => {
-                    ids_so_far[chance.below(ids_so_far.len() as u64) as usize].clone()
+            // A row before this one, whose order id is stated again.
+            let repeated = match chance.below(15) {
+                0 if !rows_so_far.is_empty() => {
+                    Some(rows_so_far[chance.below(rows_so_far.len() as u64) as usize].clone())
                 }
-                _ => format!("O-{file}-{number}"),
+                _ => None,
             };
-            ids_so_far.push(order_id.clone());
-            let sku = match chance.below(50) {
+            let mut sku = match chance.below(50) {
                 0 => "NOPE".to_owned(),
                 _ => format!("S{}", chance.below(products)),
             };
-            let units = 1 + chance.below(4);
+            let mut units = 1 + chance.below(4);
+            let mut customer_id = format!("C{}", chance.below(customers));
+            let mut order_id = format!("O-{file}-{number}");
+            if let Some(repeated) = repeated {
+                order_id = repeated.order_id.unwrap_or(order_id);
+                // The same order again, or whatever was drawn above.
+                if chance.half() {
+                    (sku, units, customer_id) =
+                        (repeated.sku, repeated.units, repeated.customer_id);
+                }
+            }
+            let email = (chance.below(3) == 0).then(|| {
+                format!(
+                    "{}-{file}-{number}@files.example",
+                    customer_id.to_lowercase()
+                )
+            });
             let is_order = chance.below(40) > 0;
             let quantity = if is_order {
                 units.to_string()
             } else {
                 "some".to_owned()
             };
+            let address = email.as_deref().unwrap_or_default();
             content.push_str(&format!(
-                "{order_id},C{},{sku},{quantity}",
-                chance.below(customers)
+                "{order_id},{customer_id},{address},{sku},{quantity}"
             ));
             // Some things are free.
             let free = stated && chance.below(20) == 0;
@@ -97,13 +118,18 @@ pub fn files(chance: &Chance, products: u64) -> Vec<OrderFile> {
             });
             let total = price * Decimal::from(units);
             let order_id = Some(order_id).filter(|_| is_order);
-            rows.push(Row {
+            let row = Row {
                 number,
                 order_id,
+                customer_id,
                 sku,
                 units,
+                stated,
                 total,
-            });
+                email,
+            };
+            rows_so_far.push(row.clone());
+            rows.push(row);
         }
         let import_id = ids::import_id(BUCKET, &key, "1");
         OrderFile {

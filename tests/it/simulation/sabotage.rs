@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::Fault;
-use payments::{Answer, Charge, Gateway, Refund, Refunded, Voidable};
 use store::Engine;
 use store::memory::MemoryEngine;
 use store::ops::{
@@ -65,10 +64,18 @@ pub enum Sabotage {
     RefundsUnasked,
     /// What nobody could be told of at once is left at that.
     ForgetsNotices,
+    /// A row that states other content is counted as a duplicate.
+    CountsConflictsAsDuplicates,
+    /// Contact data of all rows is stored, also of those that are duplicates.
+    StoresContactsOfAllRows,
+    /// Contact data is stored after the saga, so notifications may not find the address.
+    StoresContactsLate,
+    /// Contact data is not dated: what comes last wins, also from an older upload.
+    ForgetsUploadTimes,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 24] = [
+    pub const ALL: [Sabotage; 28] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -93,6 +100,10 @@ impl Sabotage {
         Sabotage::CancelsWithoutRefund,
         Sabotage::RefundsUnasked,
         Sabotage::ForgetsNotices,
+        Sabotage::CountsConflictsAsDuplicates,
+        Sabotage::StoresContactsOfAllRows,
+        Sabotage::StoresContactsLate,
+        Sabotage::ForgetsUploadTimes,
     ];
 
     /// The promise that is broken first of all.
@@ -123,6 +134,11 @@ impl Sabotage {
             Sabotage::EntersSome => Promise::ImportsEndLast,
             Sabotage::NeverSaysTheEnd => Promise::ImportsEndOnce,
             Sabotage::ForgetsNotices => Promise::EverythingIsToldOnce,
+            Sabotage::CountsConflictsAsDuplicates => Promise::RepeatsAreToldApart,
+            Sabotage::StoresContactsOfAllRows | Sabotage::ForgetsUploadTimes => {
+                Promise::ContactsAreOfOrders
+            }
+            Sabotage::StoresContactsLate => Promise::AddressesAreFound,
         }
     }
 }
@@ -228,6 +244,23 @@ impl SimEngine {
                 item,
                 condition: Condition::Always,
             },
+            (
+                Some(Sabotage::CountsConflictsAsDuplicates),
+                Write::Put {
+                    table: Table::Journal,
+                    mut item,
+                    condition,
+                },
+            ) => {
+                if item.remove("conflict").is_some() {
+                    item.insert("duplicates".to_owned(), Value::N("1".to_owned()));
+                }
+                Write::Put {
+                    table: Table::Journal,
+                    item,
+                    condition,
+                }
+            }
             (_, write) => self.broken_figure(write),
         }
     }
@@ -320,6 +353,10 @@ impl Engine for SimEngine {
         self.memory.get_many(keys).await
     }
 
+    async fn get_many_now(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.memory.get_many_now(keys).await
+    }
+
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
         let ends = |change: &Change| matches!(change, Change::Set("completed_at", _));
         let never = self.sabotage == Some(Sabotage::NeverSaysTheEnd);
@@ -367,66 +404,6 @@ impl Engine for SimEngine {
         match (self.sabotage, table) {
             (Some(Sabotage::SwapsUnread), Table::Journal) => Ok(Page::default()),
             _ => self.memory.scan(table, start, limit).await,
-        }
-    }
-}
-
-/// The way to the gateway, broken or not.
-pub struct Wired<'a, G> {
-    pub gateway: &'a G,
-    pub sabotage: Option<Sabotage>,
-    pub draw: u64,
-}
-
-impl<G: Gateway> Gateway for Wired<'_, G> {
-    async fn charge(&self, charge: &Charge<'_>) -> Result<Answer, Fault> {
-        let another = format!("{}#{}", charge.key, self.draw % 1000);
-        let charge = match self.sabotage {
-            Some(Sabotage::DrawsANewKey) => Charge {
-                key: &another,
-                ..*charge
-            },
-            _ => *charge,
-        };
-        let answer = self.gateway.charge(&charge).await;
-        match (self.sabotage, answer) {
-            (Some(Sabotage::TakesSilenceForNo), Err(Fault::Transient(_))) => Ok(Answer::Declined),
-            (Some(Sabotage::TakesSilenceForYes), Err(Fault::Transient(_))) => {
-                Ok(Answer::Approved {
-                    payment: "?".to_owned(),
-                })
-            }
-            (_, answer) => answer,
-        }
-    }
-
-    async fn status(&self, charge: &Charge<'_>) -> Result<Option<Answer>, Fault> {
-        self.gateway.status(charge).await
-    }
-
-    async fn void(&self, key: &str, which: Voidable) -> Result<Answer, Fault> {
-        match (self.sabotage, which) {
-            (Some(Sabotage::KeepsLatePayments), Voidable::Any) => Ok(Answer::Voided),
-            (Some(Sabotage::VoidsApprovals), _) => self.gateway.void(key, Voidable::Any).await,
-            _ => self.gateway.void(key, which).await,
-        }
-    }
-
-    async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, Fault> {
-        let answer = self.gateway.refund(refund).await;
-        match self.sabotage {
-            // Seldom told, so that it is asked again often.
-            Some(Sabotage::RefundsUnasked) if !self.draw.is_multiple_of(8) => {
-                Err(Fault::Transient("no answer".to_owned()))
-            }
-            _ => answer,
-        }
-    }
-
-    async fn refund_status(&self, refund: &Refund<'_>) -> Result<Option<Refunded>, Fault> {
-        match self.sabotage {
-            Some(Sabotage::RefundsUnasked) => Ok(None),
-            _ => self.gateway.refund_status(refund).await,
         }
     }
 }

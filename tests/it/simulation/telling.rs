@@ -24,6 +24,7 @@ use super::queue::SimQueue;
 use super::sabotage::Sabotage;
 use super::world::World;
 use crate::notifications::support::links;
+use crate::support::undated;
 
 /// Mails that went out, by the notification that they say to be.
 pub struct SimPost {
@@ -141,6 +142,7 @@ pub async fn addresses(world: &World) {
     let store = store::Store::new(world.engine.memory.clone(), 1);
     let faults = world.chance.plan().store;
     world.engine.memory.set_faults(Default::default());
+    let contacts: Vec<_> = contacts.into_iter().map(undated).collect();
     store.save_contacts(&contacts).await.expect("saved");
     world.engine.memory.set_faults(faults);
 }

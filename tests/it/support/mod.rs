@@ -14,13 +14,14 @@ use std::path::PathBuf;
 use domain::catalog::Policy;
 use domain::order::{Draft, Line, TotalPolicy};
 use domain::progress::Progress;
-use domain::{Batch, Fault, Order};
+use domain::{Batch, Contact, Fault, Order};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ordermill::verify::{Books, Report};
 use pay::Terms;
 use payments::{ApprovalRate, Gateway, Simulated};
 use rust_decimal::Decimal;
+use store::contacts::{ContactDate, DatedContact};
 use store::products::{Catalog, Listing};
 use store::{Engine, Moment, Store};
 
@@ -90,7 +91,17 @@ pub fn batch(import_id: &str, number: u32, orders: Vec<Order>) -> Batch {
         seen: false,
         paid: Vec::new(),
         failed: Vec::new(),
+        uploaded_at: None,
         contacts: Vec::new(),
+        earlier_contacts: Vec::new(),
+    }
+}
+
+/// Contact data that is older than any file's.
+pub fn undated(contact: Contact) -> DatedContact {
+    DatedContact {
+        contact,
+        date: ContactDate::unknown(),
     }
 }
 

@@ -48,6 +48,9 @@ impl Sums {
         for name in ["completed", "failed", "duplicates"] {
             self.add(format!("all/import/{import}/{name}"), number(entry, name));
         }
+        // Counted by its content.
+        let conflicts = Decimal::from(u8::from(entry.contains_key("conflict")));
+        self.add(format!("all/import/{import}/conflicts"), conflicts);
         let changes: Json = serde_json::from_str(&text(entry, "changes")).expect("changes");
         for change in changes.as_array().expect("changes") {
             self.change(change, &day, hour);

@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::rejects;
+use super::repeats::{OrdersSoFar, RowOutcome};
 use crate::cli::{self, Global};
 use crate::output;
 
@@ -31,6 +32,10 @@ struct Summary {
     lines: u64,
     /// Rows that continue the order of the row above them.
     continued: u64,
+    /// Rows that state an order of the file again.
+    duplicates: u64,
+    /// Rows that state other content under the id of an order of the file.
+    conflicts: u64,
     rejected: u64,
     rejects: BTreeMap<&'static str, u64>,
     /// Sums of the orders' totals.
@@ -39,6 +44,8 @@ struct Summary {
     adjusted: u64,
     /// Orders without prices: the catalog's will hold.
     priced_by_catalog: u64,
+    #[serde(skip)]
+    orders_so_far: OrdersSoFar,
     #[serde(skip)]
     first_rejects: Vec<Reject>,
 }
@@ -98,6 +105,17 @@ impl Summary {
             } => {
                 self.rows += 1 + continued;
                 self.continued += continued;
+                match self.orders_so_far.add(&order) {
+                    RowOutcome::New => {}
+                    RowOutcome::Duplicate => {
+                        self.duplicates += 1;
+                        return;
+                    }
+                    RowOutcome::Conflict => {
+                        self.conflicts += 1;
+                        return;
+                    }
+                }
                 self.orders += 1;
                 self.lines += order.lines.len() as u64;
                 self.adjusted += u64::from(!order.adjustment.is_zero());
@@ -132,6 +150,8 @@ impl Summary {
         }
         let notes = [
             (self.continued, "rows that continue an order"),
+            (self.duplicates, "duplicates: an order of the file again"),
+            (self.conflicts, "conflicts: other content under the same id"),
             (self.adjusted, "totals that differ from their lines"),
             (self.priced_by_catalog, "orders priced by the catalog"),
             (self.rejected, "rejected"),

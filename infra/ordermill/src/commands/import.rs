@@ -70,6 +70,12 @@ pub async fn run(global: &Global, stack: &Stack, options: &cli::Import) -> Resul
         if import.progress.rejected > 0 {
             println!("What was rejected, and why: ordermill imports rejects {import_id}");
         }
+        if import.progress.conflicts > 0 {
+            let conflicts = import.progress.conflicts;
+            println!(
+                "{conflicts} rows state other content than the existing order under their id; nothing was changed: ordermill imports conflicts {import_id}"
+            );
+        }
     }
     Ok(status == ImportStatus::Completed)
 }
@@ -147,6 +153,9 @@ fn show(bar: &ProgressBar, import: &Import, elapsed: Duration) {
     );
     if progress.duplicates > 0 {
         message.push_str(&format!(", {} duplicates", progress.duplicates));
+    }
+    if progress.conflicts > 0 {
+        message.push_str(&format!(", {} conflicts", progress.conflicts));
     }
     if let Some(read) = read.filter(|read| *read < 1.0) {
         message.push_str(&format!(", {:.0} % read", read * 100.0));

@@ -62,6 +62,7 @@ pub fn table<'a>(imports: impl IntoIterator<Item = &'a Import>) -> comfy_table::
         "completed",
         "failed",
         "duplicates",
+        "conflicts",
         "rejected",
         "continued",
         "pending",
@@ -77,6 +78,7 @@ pub fn table<'a>(imports: impl IntoIterator<Item = &'a Import>) -> comfy_table::
             progress.completed.to_string(),
             progress.failed.to_string(),
             progress.duplicates.to_string(),
+            progress.conflicts.to_string(),
             progress.rejected.to_string(),
             progress.continued.to_string(),
             progress
@@ -85,7 +87,7 @@ pub fn table<'a>(imports: impl IntoIterator<Item = &'a Import>) -> comfy_table::
             output::plain(import.record.reason.as_deref().unwrap_or_default()),
         ]
     });
-    output::table(&header, &[3, 4, 5, 6, 7, 8, 9], rows)
+    output::table(&header, &[3, 4, 5, 6, 7, 8, 9, 10], rows)
 }
 
 fn document(import: &Import) -> Value {
@@ -93,7 +95,7 @@ fn document(import: &Import) -> Value {
     json!({
         "import_id": record.import_id, "file": record.key, "status": import.status(), "reason": record.reason,
         "rows": progress.rows, "rejected": progress.rejected, "continued": progress.continued,
-        "duplicates": progress.duplicates,
+        "duplicates": progress.duplicates, "conflicts": progress.conflicts,
         "completed": progress.completed, "failed": progress.failed, "pending": progress.pending(),
         "created_at": record.created_at, "completed_at": record.completed_at,
     })

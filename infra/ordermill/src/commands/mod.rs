@@ -1,6 +1,7 @@
 //! One command, one file.
 
 pub mod catalog;
+mod conflicts;
 pub mod cost;
 mod demo;
 mod derive;
@@ -17,6 +18,7 @@ mod order;
 mod rank;
 mod refunds;
 mod rejects;
+mod repeats;
 mod suppressions;
 mod tally;
 mod tokens;
@@ -70,6 +72,7 @@ async fn imports(global: &Global, options: &Imports) -> Result<bool> {
         Some(ImportsCommand::Rejects { id, fix }) => {
             rejects::run(global, &stack, id, fix.as_deref()).await
         }
+        Some(ImportsCommand::Conflicts { id }) => conflicts::run(global, &stack, id).await,
         None => match &options.id {
             Some(id) => imports::one(global, &stack, id).await,
             None => imports::list(global, &stack, options.limit).await,

@@ -178,6 +178,7 @@ fn by_journal_of(books: &Books, zone: &TimeZone, wrong: &mut Vec<String>) -> Num
             ("completed", entry.completed),
             ("failed", entry.failed),
             ("duplicates", entry.duplicates),
+            ("conflicts", entry.conflicts()),
         ];
         for (what, rows) in rows {
             recount.row(&entry.import_id, what, rows);
@@ -186,7 +187,7 @@ fn by_journal_of(books: &Books, zone: &TimeZone, wrong: &mut Vec<String>) -> Num
     recount.numbers()
 }
 
-/// From the orders, as they stand. Of refunds and duplicates there is no other record than the journal.
+/// From the orders, as they stand. Refunds, duplicates and conflicts are on record in the journal alone.
 fn by_orders_of(books: &Books, zone: &TimeZone) -> Numbers {
     let mut recount = Recount::default();
     let refunds = books.refunds_by_order();
@@ -214,6 +215,7 @@ fn by_orders_of(books: &Books, zone: &TimeZone) -> Numbers {
     }
     for entry in &books.entries {
         recount.row(&entry.import_id, "duplicates", entry.duplicates);
+        recount.row(&entry.import_id, "conflicts", entry.conflicts());
         let refunds = entry.changes.iter();
         for change in refunds.filter(|change| change.outcome() == Outcome::Refunded) {
             if let Some(when) = when(entry.at, zone) {

@@ -17,12 +17,14 @@ pub struct Import {
     pub status: ImportStatus,
     /// Why the file as a whole could not be taken.
     pub reason: Option<String>,
-    /// Always what is rejected, continued, duplicate, completed, failed and pending.
+    /// Always the sum of rejected, continued, duplicates, conflicts, completed, failed and pending.
     pub rows: u64,
     pub rejected: u64,
     /// Rows that continue the order of the row above them.
     pub continued: u64,
     pub duplicates: u64,
+    /// Rows that state other content than the existing order under their order id.
+    pub conflicts: u64,
     pub completed: u64,
     pub failed: u64,
     /// Nothing, where the numbers do not add up.
@@ -46,6 +48,7 @@ impl From<&Record> for Import {
             rejected: progress.rejected,
             continued: progress.continued,
             duplicates: progress.duplicates,
+            conflicts: progress.conflicts,
             completed: progress.completed,
             failed: progress.failed,
             pending: progress.pending(),

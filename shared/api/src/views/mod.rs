@@ -1,5 +1,6 @@
 //! Things as both functions show them.
 
+mod conflict;
 mod failure;
 mod import;
 mod notification;
@@ -10,6 +11,7 @@ mod product;
 mod refund;
 mod suppression;
 
+pub use conflict::{Conflict, OrderContent};
 pub use failure::{Failure, FailureWithMessage};
 pub use import::Import;
 pub use notification::Notification;

@@ -40,6 +40,7 @@ pub struct Settled {
     pub completed: u64,
     pub failed: u64,
     pub duplicates: u64,
+    pub conflicts: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl Effects {
             )));
         }
         effects.settled.duplicates = entry.duplicates;
+        effects.settled.conflicts = entry.conflicts();
         Ok(effects)
     }
 
@@ -179,7 +181,8 @@ impl Settled {
     pub fn add(&mut self, more: &Settled) -> Result<(), Fault> {
         add_count(&mut self.completed, more.completed)?;
         add_count(&mut self.failed, more.failed)?;
-        add_count(&mut self.duplicates, more.duplicates)
+        add_count(&mut self.duplicates, more.duplicates)?;
+        add_count(&mut self.conflicts, more.conflicts)
     }
 
     pub fn is_nothing(&self) -> bool {
@@ -251,6 +254,7 @@ pub(crate) mod tests {
             completed: 2,
             failed: 1,
             duplicates: 0,
+            conflicts: 0,
         };
         assert_eq!((effects.settled, effects.hour.number), (settled, 12));
     }

@@ -93,23 +93,8 @@ impl DynamoEngine {
     }
 }
 
-impl Engine for DynamoEngine {
-    async fn get(&self, key: &Key) -> Result<Option<Item>, Fault> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(self.name(key.table)?)
-            .set_key(Some(key_attributes(key)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await
-            .map_err(fault)?;
-        self.meter.read(answer.consumed_capacity());
-        Ok(answer.item.map(Item::from))
-    }
-
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+impl DynamoEngine {
+    async fn batch_get(&self, keys: &[Key], consistent: bool) -> Result<Vec<Option<Item>>, Fault> {
         let Some(table) = keys.first().map(|key| key.table) else {
             return Ok(Vec::new());
         };
@@ -117,6 +102,7 @@ impl Engine for DynamoEngine {
         let mut open = Some(
             KeysAndAttributes::builder()
                 .set_keys(Some(wanted))
+                .consistent_read(consistent)
                 .build()
                 .map_err(incomplete)?,
         );
@@ -148,6 +134,31 @@ impl Engine for DynamoEngine {
                 .next();
         }
         Ok(keys.iter().map(|key| found.remove(key)).collect())
+    }
+}
+
+impl Engine for DynamoEngine {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, Fault> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(self.name(key.table)?)
+            .set_key(Some(key_attributes(key)))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
+            .send()
+            .await
+            .map_err(fault)?;
+        self.meter.read(answer.consumed_capacity());
+        Ok(answer.item.map(Item::from))
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.batch_get(keys, false).await
+    }
+
+    async fn get_many_now(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.batch_get(keys, true).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {

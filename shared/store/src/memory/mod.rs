@@ -137,7 +137,12 @@ impl Engine for MemoryEngine {
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         yield_now().await;
-        self.state().get_many(keys)
+        self.state().get_many(keys, false)
+    }
+
+    async fn get_many_now(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        yield_now().await;
+        self.state().get_many(keys, true)
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {

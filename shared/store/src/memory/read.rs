@@ -30,7 +30,7 @@ impl State {
         Ok(found)
     }
 
-    pub fn get_many(&mut self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+    pub fn get_many(&mut self, keys: &[Key], consistent: bool) -> Result<Vec<Option<Item>>, Fault> {
         check::keys(keys, KEYS_PER_REQUEST)?;
         self.dice.throttle()?;
         let State {
@@ -40,9 +40,11 @@ impl State {
             ..
         } = self;
         let seen = |key: &Key| {
-            let found = stored.get(key).and_then(|stored| stored.seen(dice.stale()));
+            let stale = !consistent && dice.stale();
+            let found = stored.get(key).and_then(|stored| stored.seen(stale));
             let bytes = found.map_or(0, size);
-            bill_read(read_units, key.table, None, bytes, EVENTUAL);
+            let rate = if consistent { CONSISTENT } else { EVENTUAL };
+            bill_read(read_units, key.table, None, bytes, rate);
             found.cloned()
         };
         Ok(keys.iter().map(seen).collect())

@@ -196,9 +196,14 @@ fn figures_of(figures: &Figures) -> Vec<(&'static str, Decimal)> {
 }
 
 fn settled_of(settled: &Settled) -> Vec<(&'static str, Decimal)> {
-    vec![
+    let mut adds = vec![
         ("completed", settled.completed.into()),
         ("failed", settled.failed.into()),
         ("duplicates", settled.duplicates.into()),
-    ]
+    ];
+    // Rare, so the figure of an import without conflicts does without the attribute.
+    if settled.conflicts > 0 {
+        adds.push(("conflicts", settled.conflicts.into()));
+    }
+    adds
 }

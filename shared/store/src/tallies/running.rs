@@ -54,6 +54,7 @@ impl<E: Engine> Store<E> {
             completed: count(&item, "completed")?,
             failed: count(&item, "failed")?,
             duplicates: count(&item, "duplicates")?,
+            conflicts: count(&item, "conflicts")?,
             ..Progress::default()
         })
     }

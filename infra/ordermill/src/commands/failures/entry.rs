@@ -46,6 +46,7 @@ impl Named {
                 row("completed", entry.completed.to_string());
                 row("failed", entry.failed.to_string());
                 row("duplicates", entry.duplicates.to_string());
+                row("conflicts", entry.conflicts().to_string());
                 row("refunds", refunds(entry).to_string());
             }
         }
@@ -62,7 +63,8 @@ impl Named {
             Ok(None) => json!({"name": name, "reason": "the journal has no such entry"}),
             Ok(Some(entry)) => json!({
                 "name": name, "import_id": entry.import_id, "at": entry.at, "completed": entry.completed,
-                "failed": entry.failed, "duplicates": entry.duplicates, "refunds": refunds(entry),
+                "failed": entry.failed, "duplicates": entry.duplicates,
+                "conflicts": entry.conflicts(), "refunds": refunds(entry),
             }),
         }
     }

@@ -92,8 +92,12 @@ fn status(import_id: &str, order: &Order, found: Option<&OrderRecord>) -> String
     if is_of_this_row(import_id, order, found) {
         status
     } else {
+        let repeat = match is_duplicate(order, found) {
+            true => "duplicate of",
+            false => "conflict with",
+        };
         format!(
-            "duplicate of row {} of {}: {status}",
+            "{repeat} row {} of {}: {status}",
             found.row, found.import_id
         )
     }
@@ -103,8 +107,18 @@ fn document(import_id: &str, order: &Order, found: Option<&OrderRecord>) -> Valu
     json!({
         "order_id": order.order_id, "row": order.row,
         "status": found.map(|found| found.status), "failure": found.and_then(|found| found.failure),
-        "duplicate": found.map(|found| !is_of_this_row(import_id, order, found)),
+        "duplicate": found.map(|found| !is_of_this_row(import_id, order, found) && is_duplicate(order, found)),
+        "conflict": found.map(|found| !is_of_this_row(import_id, order, found) && !is_duplicate(order, found)),
     })
+}
+
+fn is_duplicate(order: &Order, found: &OrderRecord) -> bool {
+    order.repeats(
+        &found.customer_id,
+        found.currency,
+        found.total,
+        &found.lines,
+    )
 }
 
 fn table(failure: &FailureRecord) -> comfy_table::Table {
