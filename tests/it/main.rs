@@ -9,6 +9,7 @@ mod chunk_process;
 mod contention;
 mod contract;
 mod customers;
+mod emulator;
 mod events;
 mod failures;
 mod failures_on_stack;
