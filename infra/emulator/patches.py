@@ -1,4 +1,4 @@
-"""What this project changes in the emulator while it runs: one addition, and two shortcuts that give the same results.
+"""What this project changes in the emulator while it runs: one addition, and shortcuts that give the same results.
 
 Each change replaces something by its name. A name that is gone, or that means something else by now, ends the start with
 a sentence: an emulator that silently runs without its changes would fail tests in ways that nobody understands.
@@ -10,7 +10,7 @@ import inspect
 import marshal
 import types
 
-# Expressions that are kept in tokens. The functions write about a hundred different ones.
+# Results that are kept of each function. The store writes about a hundred different expressions.
 KNOWN_EXPRESSIONS = 4096
 
 
@@ -19,10 +19,12 @@ class Gone(Exception):
 
 
 def apply():
-    from ministack.services import apigateway_v1, dynamodb, stepfunctions
+    from ministack.services import _dynamodb_keywords, apigateway_v1, dynamodb, stepfunctions
 
     read_gateway_responses(apigateway_v1)
-    keep_tokens(dynamodb)
+    keep_results(dynamodb, "_tokenize", ["expr"])
+    keep_results(dynamodb, "_condition_syntax_error", ["expr", "slot"])
+    keep_results(_dynamodb_keywords, "_tokenize", ["text"])
     copy_quickly(dynamodb)
     copy_quickly(stepfunctions)
 
@@ -56,15 +58,16 @@ def read_gateway_responses(gateway):
     gateway._import_rest_api = read_all
 
 
-def keep_tokens(dynamodb):
-    """Splits each expression into tokens once."""
-    split = functools.lru_cache(maxsize=KNOWN_EXPRESSIONS)(named(dynamodb, "_tokenize", ["expr"]))
+def keep_results(module, name, parameters):
+    """Has a function of texts work once for each expression."""
+    kept = functools.lru_cache(maxsize=KNOWN_EXPRESSIONS)(named(module, name, parameters))
 
-    # A list of its own for each caller, who may change it. The tokens in it are tuples.
-    def tokenize(expr):
-        return list(split(expr))
+    def replacement(*arguments):
+        result = kept(*arguments)
+        # A list of its own for each caller, who may change it. What is in it are tuples.
+        return list(result) if type(result) is list else result
 
-    dynamodb._tokenize = tokenize
+    setattr(module, name, replacement)
 
 
 def copy_quickly(module):

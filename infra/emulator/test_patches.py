@@ -5,25 +5,30 @@ import importlib.util
 import json
 import logging
 import random
-import sys
 import types
 import unittest
-import uuid
 from collections import defaultdict
 from decimal import Decimal
 
 import patches
-from ministack.services import apigateway_v1, dynamodb, stepfunctions
+from ministack.services import _dynamodb_keywords, dynamodb
 
 SEED = 20260101
 
 
 def as_it_was():
-    """The emulator's tables once more, as a module of its own without any change."""
-    spec = importlib.util.spec_from_file_location("ministack.services.dynamodb_as_it_was", dynamodb.__file__)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The emulator's tables once more, as modules of their own without any change."""
+    keywords, module = loaded(_dynamodb_keywords), loaded(dynamodb)
+    module.parse_partiql_statement = keywords.parse_statement
+    module.PartiqlError = keywords.PartiqlError
+    return module, keywords
+
+
+def loaded(module):
+    spec = importlib.util.spec_from_file_location(f"{module.__name__}_as_it_was", module.__file__)
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    return again
 
 
 def value(chance, depth=0, wire=False):
@@ -95,24 +100,38 @@ class Copies(unittest.TestCase):
         self.same(deep)
 
 
-class Tokens(unittest.TestCase):
-    def test_tokens_equal_those_of_the_emulator(self):
-        was, chance = as_it_was(), random.Random(SEED)
+class Expressions(unittest.TestCase):
+    def same(self, ours, theirs, *arguments):
+        for _ in range(2):
+            try:
+                expected = theirs(*arguments)
+            except Exception as error:
+                with self.assertRaises(Exception) as raised:
+                    ours(*arguments)
+                self.assertEqual(str(raised.exception), str(error))
+                continue
+            result = ours(*arguments)
+            self.assertEqual(typed(result), typed(expected))
+            if isinstance(result, list):
+                # Whoever changes them changes a list of their own.
+                result.clear()
+
+    def test_tokens_and_errors_equal_those_of_the_emulator(self):
+        (was, keywords), chance = as_it_was(), random.Random(SEED)
         parts = "SET REMOVE ADD a #n :v = <> <= ( ) [ 0 ] , . + - AND OR NOT IN BETWEEN size attribute_exists ü ! \t".split(" ")
         for _ in range(5_000):
             expr = " ".join(chance.choice(parts) for _ in range(chance.randrange(12)))
-            for _ in range(2):
-                tokens = dynamodb._tokenize(expr)
-                self.assertEqual(typed(tokens), typed(was._tokenize(expr)))
-                # Whoever changes them changes a list of their own.
-                tokens.clear()
+            self.same(dynamodb._tokenize, was._tokenize, expr)
+            for slot in ("ConditionExpression", "FilterExpression"):
+                self.same(dynamodb._condition_syntax_error, was._condition_syntax_error, expr, slot)
+            self.same(_dynamodb_keywords._tokenize, keywords._tokenize, expr)
 
 
 class Requests(unittest.TestCase):
     """The same requests to both, one after the other: responses and tables are the same after each."""
 
     def setUp(self):
-        self.both = [dynamodb, as_it_was()]
+        self.both = [dynamodb, as_it_was()[0]]
         table = {
             "TableName": "things", "BillingMode": "PAY_PER_REQUEST",
             "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
@@ -147,7 +166,7 @@ class Requests(unittest.TestCase):
         streams = [[record_of(record) for record in module._stream_records["things"]] for module in self.both]
         self.assertGreater(len(streams[0]), 500)
         self.assertEqual(*streams)
-        for operation in ("_put_item", "_update_item", "_delete_item", "_transact_write_items", "_query"):
+        for operation in ("_put_item", "_update_item", "_delete_item", "_transact_write_items", "_query", "_execute_statement"):
             for status in (200, 400):
                 self.assertGreater(done[operation, status], 20, f"{operation}: {dict(done)}")
 
@@ -170,11 +189,30 @@ UPDATES = [
 ]
 
 
+# With the names of their parameters.
+STATEMENTS = [
+    "UPDATE things SET n = n + ? WHERE id = ? AND at = ? --n i a",
+    "UPDATE things SET n = ?, m = ? WHERE id = ? AND at = ? AND attribute_exists(id) RETURNING ALL OLD * --n m i a",
+    "UPDATE things REMOVE m WHERE id = ? AND at = ? AND n >= ? --i a n",
+    "INSERT INTO things VALUE {'id': ?, 'at': ?, 'n': ?} --i a n",
+    "DELETE FROM things WHERE id = ? AND at = ? --i a",
+    "SELECT * FROM things WHERE id = ? AND n IN [?, ?] --i n n",
+    "SELECT * FROM --",
+]
+
+
 def request(chance):
     key = {"id": {"S": f"k{chance.randrange(6)}"}, "at": {"S": f"{chance.randrange(4)}"}}
     item = {**key, "by": {"S": f"b{chance.randrange(3)}"}, "n": {"N": str(chance.randrange(5))}}
     item |= {"m": {"M": {"n": {"N": "1"}}}, "l": {"L": [{"S": "x"}]}} if chance.random() < 0.6 else {"s": value(chance, wire=True)}
-    kind = chance.choice(["_put_item", "_update_item", "_update_item", "_delete_item", "_transact_write_items", "_query"])
+    kind = chance.choice(
+        ["_put_item", "_update_item", "_update_item", "_delete_item", "_transact_write_items", "_query", "_execute_statement"]
+    )
+    if kind == "_execute_statement":
+        statement = chance.choice(STATEMENTS)
+        values = {"i": key["id"], "a": key["at"], "n": {"N": str(chance.randrange(5))}, "m": value(chance, wire=True)}
+        parameters = [values[name] for name in statement.split("--")[1].split()]
+        return kind, {"Statement": statement.split("--")[0], "Parameters": parameters}
     if kind == "_query":
         query = {
             "TableName": "things", "KeyConditionExpression": chance.choice(["id = :s", "id = :s AND #a >= :o", "id >= :s"]),
@@ -217,13 +255,13 @@ class Missing(unittest.TestCase):
 
     def test_a_function_that_is_gone_is_named(self):
         with self.assertRaisesRegex(patches.Gone, "has no function _tokenize any more: adapt infra/emulator/patches.py"):
-            patches.keep_tokens(types.ModuleType("another"))
+            patches.keep_results(types.ModuleType("another"), "_tokenize", ["expr"])
 
     def test_a_function_that_takes_something_else_is_named(self):
         module = types.ModuleType("another")
         module._tokenize = lambda expr, slot: []
         with self.assertRaisesRegex(patches.Gone, r"another._tokenize takes \['expr', 'slot'\] and not \['expr'\]"):
-            patches.keep_tokens(module)
+            patches.keep_results(module, "_tokenize", ["expr"])
 
     def test_a_module_that_copies_otherwise_is_named(self):
         with self.assertRaisesRegex(patches.Gone, "another does not import copy any more"):
