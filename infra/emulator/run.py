@@ -4,13 +4,17 @@ The emulator runs functions as processes of its own, and does not end them when 
 work: this one becomes the emulator and leads a process group that every function process is born into, and a guard
 outside of that group waits for the end and then kills whatever is left in it. That holds even if one is killed.
 
-All settings come from the environment of the caller.
+The caller binds the port and hands over the listening socket in the place of standard output, so that nobody else can
+take the port. All settings come from the environment of the caller.
 """
 
 import argparse
 import os
+import resource
 import select
 import signal
+import stat
+import sys
 
 # The emulator may want to finish what it answers; nobody waits longer than this for it.
 GRACE_SECONDS = 3
@@ -42,6 +46,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--watch-stdin", action="store_true", help="end when stdin ends, so with the caller")
     options = arguments.parse_args()
+    listening = taken_socket()
 
     # The group has to exist before the guard may kill it. A caller may have made one for us.
     if os.getpgrp() != os.getpid():
@@ -52,38 +57,52 @@ def main():
     # Forked before anything is imported: there are no threads yet.
     if os.fork() == 0:
         os.close(held)
+        # The port refuses connections as soon as the server is gone.
+        os.close(listening)
         guard(server, alive, options.watch_stdin)
         os._exit(0)
     os.close(alive)
+    serve(listening)
 
-    # The emulator parses the command line too.
-    import sys
 
-    del sys.argv[1:]
+def taken_socket():
+    """Takes the socket out of the place of standard output. What is printed goes where errors go, to the log."""
+    if not stat.S_ISSOCK(os.fstat(1).st_mode):
+        sys.exit("The listening socket has to be standard output: `ordermill up` starts the emulator so.")
+    # No other process inherits the copy.
+    listening = os.dup(1)
+    os.dup2(2, 1)
+    return listening
+
+
+def serve(listening):
+    """Runs the emulator on this socket, as its own main does on a port."""
     # Two servers of its own that no function of ours talks to. One is most of its start, and both claim fixed ports.
     os.environ["IOT_MTLS_ENABLED"] = "0"
     os.environ["SFTP_ENABLED"] = "0"
-    from ministack.app import main as serve
+    # Nothing is written into the checkout.
+    sys.dont_write_bytecode = True
+    import patches
 
-    read_gateway_responses()
-    serve()
+    sys.dont_write_bytecode = False
+    import asyncio
 
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config
+    from ministack.app import app
 
-def read_gateway_responses():
-    """Has the emulator read out of an API's definition what the service reads there: the answers of its gateway."""
-    from ministack.services import apigateway_v1 as gateway
-
-    read = gateway._import_rest_api
-
-    def read_all(spec, *rest):
-        api = read(spec, *rest)
-        for kind, response in (spec.get("x-amazon-apigateway-gateway-responses") or {}).items():
-            status, _, problem = gateway._put_gateway_response(api, kind, response)
-            if status >= 400:
-                raise ValueError(f"the gateway response {kind}: {problem!r}")
-        return api
-
-    gateway._import_rest_api = read_all
+    try:
+        patches.apply()
+    except patches.Gone as gone:
+        sys.exit(str(gone))
+    # Each request may be a connection, and each function has some.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    config = Config()
+    config.bind = [f"fd://{listening}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = os.environ["LOG_LEVEL"]
+    asyncio.run(hypercorn_serve(app, config))
 
 
 if __name__ == "__main__":

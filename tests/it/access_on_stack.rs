@@ -11,6 +11,7 @@ use store::tokens::{Revoked, TokenRecord};
 
 use crate::support::lambda::{Invocation, binaries};
 use crate::support::stack::deployed;
+use crate::support::wait;
 
 /// The answer of a process of its own, and all that it logged.
 async fn asked(settings: &[(&str, &str)], token: &Token) -> (Value, String) {
@@ -21,7 +22,8 @@ async fn asked(settings: &[(&str, &str)], token: &Token) -> (Value, String) {
     });
     let path = binaries().join(format!("authorize-{}.log", fastrand::u64(..)));
     let log = std::fs::File::create(&path).expect("a file");
-    let limit = Duration::from_secs(5);
+    // Longer than the function has on AWS: a process may take its time to start on a busy machine.
+    let limit = Duration::from_mins(1);
     let mut invocation = Invocation::start_logging(
         "authorize",
         settings,
@@ -30,7 +32,7 @@ async fn asked(settings: &[(&str, &str)], token: &Token) -> (Value, String) {
         Stdio::from(log),
     )
     .await;
-    let answer = invocation.answer(Duration::from_secs(20)).await;
+    let answer = invocation.answer(wait::LIMIT).await;
     invocation.kill();
     let log = std::fs::read_to_string(&path).expect("a log");
     std::fs::remove_file(&path).expect("removed");

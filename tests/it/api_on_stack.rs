@@ -24,8 +24,9 @@ use tokio::process::Command;
 
 use crate::support::lambda::binaries;
 use crate::support::policies;
-use crate::support::stack::{deployed, deployed_with, ended, free_port, upload};
-use crate::support::{drift, file, http, read, stock};
+use crate::support::stack::{deployed, deployed_with, ended, upload};
+use crate::support::wait::{self, seen, until};
+use crate::support::{drift, file, http, listening, read, stock};
 
 /// Requests under way: the emulator starts a process for each, and the machine has few cores. All at once they are without
 /// HTTP.
@@ -62,17 +63,18 @@ impl Caller {
 
     /// Asks again, under its key, where there is no answer: two hundred processes that start at once may take too long.
     async fn post(&self, path: &str, key: &str, body: &Value) -> (StatusCode, Value) {
-        let mut wait = Duration::from_millis(500);
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(500);
         loop {
             let request = self.request("POST", path).header("Idempotency-Key", key);
             let request = request.header("Content-Type", "application/json");
             let (status, answer) = answered(request.body(body.to_string())).await;
             let is_none = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-            if !is_none || wait > Duration::from_secs(20) {
+            if !is_none || started.elapsed() > wait::LIMIT {
                 return (status, answer);
             }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(20));
         }
     }
 }
@@ -105,7 +107,7 @@ async fn imported(stack: &Stack, store: &Store<DynamoEngine>) {
     let loaded = catalog::load(stack, &catalog, Policy::Set).await;
     loaded.expect("a catalog");
     let id = upload(stack, "demo.csv", &read("events/demo-orders.csv")).await;
-    ended(store, &id, 120, Duration::from_millis(200)).await;
+    ended(store, &id).await;
 }
 
 /// Each route takes a valid token, and nothing else. Which scope it takes is tried without HTTP.
@@ -156,24 +158,22 @@ async fn no_route_is_open_to_who_has_no_valid_token() {
         assert_eq!(code, "no_such_route", "{method} /");
     }
 
-    // What is revoked is taken for a while, and for no minute more.
+    // What is revoked is taken for as long as the template says, and no longer.
     assert_eq!(caller.ask("GET", "/stats").await.0, StatusCode::OK);
     let (status, body) = caller.post("/refunds", "k", &json!({})).await;
     assert_eq!(
         (status, &body["code"]),
         (StatusCode::FORBIDDEN, &json!("forbidden"))
     );
-    let revoked_at = Instant::now();
     let now = Timestamp::now();
     store
         .revoke_token(&own.token_id, now)
         .await
         .expect("revoked");
-    while caller.ask("GET", "/stats").await.0 != StatusCode::UNAUTHORIZED {
-        let since = revoked_at.elapsed();
-        assert!(since < Duration::from_secs(60), "taken after {since:?}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    until("the end of a revoked token", async || {
+        caller.ask("GET", "/stats").await.0 == StatusCode::UNAUTHORIZED
+    })
+    .await;
 }
 
 /// Whoever answers, a function or the gateway before it: a problem, with the headers that keep browsers out. Returns its code.
@@ -262,19 +262,19 @@ async fn the_api_does_what_its_description_says() {
 /// Of one order, in random amounts and under repeated keys, many at once.
 #[tokio::test]
 async fn two_hundred_refunds_that_meet_give_back_no_more_than_was_paid() {
-    let port = free_port();
-    let parameters = [("PaymentGateway", format!("http://127.0.0.1:{port}"))];
+    let (listener, url) = listening().await;
+    let parameters = [("PaymentGateway", url)];
     let deployed = deployed_with("meeting", &parameters).await;
     let stack = &deployed.stack;
     let key = stack.payment_key().await.expect("a key");
-    let gateway = Server::start(port, key, Behaviour::default(), None).await;
+    let gateway = Server::start(listener, key, Behaviour::default(), None).await;
     let gateway = gateway.expect("a gateway");
     let store = stack.store().expect("a store");
     stock(&store, &[("R-1", 1_000)]).await;
     let rows = "order_id,customer_id,product_sku,quantity,unit_price\nR-1,C-1,R-1,100,10.00\n";
     let rows = format!("{rows}R-2,C-2,R-1,10,10.00\n");
     let id = upload(stack, "refunds.csv", rows.as_bytes()).await;
-    let import = ended(&store, &id, 60, Duration::from_millis(200)).await;
+    let import = ended(&store, &id).await;
     assert_eq!(import.progress.completed, 2);
 
     let (token, _) = token(&store, "refund", None).await;
@@ -334,22 +334,15 @@ async fn two_hundred_refunds_that_meet_give_back_no_more_than_was_paid() {
         .await;
     assert_eq!(same.len(), 1, "fifty repeats have one answer");
 
-    let started = Instant::now();
-    loop {
+    until("the end of all refunds", async || {
         let mut open = 0;
         let each = |refund: store::refunds::RefundRecord| {
             open += u32::from(refund.status.is_open());
         };
         store.each_refund(each).await.expect("the refunds");
-        if open == 0 {
-            break;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(120),
-            "{open} are open"
-        );
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+        open == 0
+    })
+    .await;
     for (order_id, total) in [("R-1", 1_000), ("R-2", 100)] {
         let order = store
             .order(order_id)
@@ -372,8 +365,7 @@ fn with_order(body: &Value, order_id: &str) -> Value {
 
 /// Our books, and the gateway's ledger. The figures are behind by a moment.
 async fn balanced(store: &Store<DynamoEngine>, gateway: &Server) {
-    let started = Instant::now();
-    loop {
+    let read = async || {
         let books = ordermill::verify::Books::load(store, &jiff::tz::TimeZone::UTC).await;
         let books = books.expect("books that can be read");
         let mut report = books.verify(Timestamp::now());
@@ -383,11 +375,8 @@ async fn balanced(store: &Store<DynamoEngine>, gateway: &Server) {
             &ledger,
             Timestamp::MAX,
         ));
-        if report.balanced {
-            assert!(drift(&report).is_empty());
-            return;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{report:#?}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+        report
+    };
+    let report = seen("the books", read, |report| report.balanced).await;
+    assert!(drift(&report).is_empty());
 }

@@ -1,8 +1,7 @@
 //! What failed, on the local stack: from its queue to the record, and by the command back to the queue.
 
-use std::time::Duration;
-
 use aws_sdk_sqs::types::MessageAttributeValue;
+use domain::progress::Progress;
 use ordermill::cloud::Stack;
 use store::failures::{Changed, State};
 
@@ -11,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::support::policies;
 use crate::support::stack::{deployed, failed, retry};
+use crate::support::wait::seen;
 use crate::support::{batch, drift, order, stock, verify};
 
 async fn send(stack: &Stack, queue: &str, body: &str) {
@@ -86,16 +86,10 @@ async fn a_good_batch_that_was_put_aside_settles_when_it_is_retried() {
         let done = matches!(answer, Ok(Changed::Done(_)));
         assert_eq!(done, again, "{answer:?}");
     }
-    let started = std::time::Instant::now();
-    loop {
-        let settled = store.settled("im_aside").await.expect("an answer");
-        if settled.completed + settled.failed == 10 {
-            assert_eq!(settled.duplicates, 0);
-            break;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{settled:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let read = async || store.settled("im_aside").await.expect("an answer");
+    let are_settled = |progress: &Progress| progress.completed + progress.failed == 10;
+    let settled = seen("ten orders", read, are_settled).await;
+    assert_eq!(settled.duplicates, 0);
     let listed = failed(&store, |failed| failed[0].state == State::Retried).await;
     assert_eq!((listed.len(), listed[0].attempts), (1, 1));
     let report = verify(&store).await;

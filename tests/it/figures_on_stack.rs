@@ -13,6 +13,7 @@ use store::{Engine, Store, journal};
 
 use crate::support::policies;
 use crate::support::stack::{deployed, ended, failed_of, functions, retry, upload};
+use crate::support::wait::{self, seen};
 use crate::support::{order, stock, verify};
 
 const ORDERS: usize = 10_000;
@@ -40,7 +41,7 @@ async fn figures_are_right_to_the_cent_though_tally_is_killed_ten_times() {
     }
     let import_id = upload(&deployed.stack, "figures.csv", file.as_bytes()).await;
     let kills = tokio::spawn(kill_tally(deployed.stack.name.clone()));
-    let import = ended(&store, &import_id, 400, Duration::from_millis(200)).await;
+    let import = ended(&store, &import_id).await;
     let killed = kills.await.expect("kills");
     assert_eq!(killed, KILLS, "too little was killed to prove anything");
     assert_eq!(
@@ -73,7 +74,7 @@ async fn figures_are_right_to_the_cent_though_tally_is_killed_ten_times() {
 async fn kill_tally(stack: String) -> usize {
     let started = Instant::now();
     let mut killed = 0;
-    while killed < KILLS && started.elapsed() < Duration::from_secs(300) {
+    while killed < KILLS && started.elapsed() < wait::LIMIT {
         tokio::time::sleep(Duration::from_millis(300 + 170 * killed as u64 % 700)).await;
         let tally = functions(&stack)
             .into_iter()
@@ -159,13 +160,9 @@ async fn a_bad_entry_is_put_aside_and_keeps_no_other_back() {
 }
 
 async fn settled(store: &Store<DynamoEngine>, completed: u64) {
-    let started = Instant::now();
-    loop {
-        let settled = store.settled("im_bad").await.expect("an answer");
-        if settled.completed == completed {
-            return;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{settled:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let read = async || store.settled("im_bad").await.expect("an answer");
+    seen("the figures", read, |settled| {
+        settled.completed == completed
+    })
+    .await;
 }

@@ -1,6 +1,7 @@
 //! Rules of the house that a reader would otherwise have to remember.
 
 pub mod roles;
+mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

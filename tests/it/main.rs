@@ -11,6 +11,7 @@ mod contacts;
 mod contention;
 mod contract;
 mod customers;
+mod emulator;
 mod events;
 mod failures;
 mod failures_on_stack;

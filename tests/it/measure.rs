@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::support::lambda::{binaries, command, peak};
-use crate::support::stack::{deployed, ended, functions, upload};
+use crate::support::stack::{Deployed, deployed, ended, functions, upload};
 use crate::support::{moment, stock, verify};
 
 /// From the start of the process to its first request for work, and what it holds then.
@@ -73,12 +73,12 @@ async fn measure_ten_thousand_orders() {
             random.u32(1..4)
         ));
     }
-    let before = processors(&deployed.stack.name);
+    let before = processors(&deployed);
     let started = Instant::now();
     let import_id = upload(&deployed.stack, "ten-thousand.csv", file.as_bytes()).await;
-    let import = ended(&store, &import_id, 600, Duration::from_millis(500)).await;
+    let import = ended(&store, &import_id).await;
     let wall = started.elapsed().as_secs_f64();
-    let after = processors(&deployed.stack.name);
+    let after = processors(&deployed);
     println!("{:?} on {}", import.progress, moment().now);
     println!("{:.0} orders a second ({wall:.1} s)", 10_000.0 / wall);
     for (name, (seconds, processes, peak_mb)) in after {
@@ -99,13 +99,13 @@ async fn measure_ten_thousand_orders() {
 }
 
 /// Processor seconds, processes and peak memory by function, and of the emulator.
-fn processors(stack: &str) -> BTreeMap<String, (f64, u32, f64)> {
+fn processors(deployed: &Deployed) -> BTreeMap<String, (f64, u32, f64)> {
     let mut sums: BTreeMap<String, (f64, u32, f64)> = BTreeMap::new();
-    let emulator = (
-        "the emulator".to_owned(),
-        crate::support::stack::emulator_pid(),
-    );
-    for (name, pid) in functions(stack).into_iter().chain([emulator]) {
+    let emulator = ("the emulator".to_owned(), deployed.emulator_pid());
+    for (name, pid) in functions(&deployed.stack.name)
+        .into_iter()
+        .chain([emulator])
+    {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // After the name in parentheses, fields 12 and 13 are user and system time, in ticks of 10 ms.
         let ticks: f64 = stat

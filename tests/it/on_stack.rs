@@ -1,10 +1,9 @@
 //! The whole, on the local stack: files go in, and the books balance, whatever is repeated, wrong or killed.
 
-use std::time::{Duration, Instant};
-
 use crate::contract;
 use crate::support::policies;
 use crate::support::stack::{deployed, ended, failed, upload};
+use crate::support::wait::seen;
 use crate::support::{batch, file, order, read, stock, verify};
 use domain::catalog::Policy;
 use domain::progress::{ImportStatus, Progress};
@@ -19,9 +18,6 @@ async fn catalog(stack: &Stack) {
     let loaded = loaded.expect("a catalog that loads");
     assert_eq!((loaded.status(), loaded.rejected), ("LOADED", 0));
 }
-
-/// Between two looks at an import.
-const OFTEN: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn the_service_keeps_the_contract() {
@@ -38,7 +34,7 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
     catalog(&deployed.stack).await;
     let content = read("events/demo-orders.csv");
     let import_id = upload(&deployed.stack, "demo orders (1)+ä.csv", &content).await;
-    let first = ended(&store, &import_id, 60, OFTEN).await;
+    let first = ended(&store, &import_id).await;
     assert_eq!(first.status(), ImportStatus::Completed, "{first:?}");
     let Progress {
         rows,
@@ -77,8 +73,6 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
     let again = ended(
         &store,
         &upload(&deployed.stack, "again.csv", &content).await,
-        60,
-        OFTEN,
     )
     .await;
     assert_eq!(
@@ -106,13 +100,7 @@ async fn files_that_are_none_end_failed_and_the_rest_goes_on() {
         ("columns.csv", b"order_id,customer_id\nO-1,C-1\n"),
     ];
     for (name, content) in files {
-        let import = ended(
-            &store,
-            &upload(&deployed.stack, name, content).await,
-            30,
-            OFTEN,
-        )
-        .await;
+        let import = ended(&store, &upload(&deployed.stack, name, content).await).await;
         assert_eq!(
             (import.status(), import.progress.rows),
             (ImportStatus::Failed, 0),
@@ -128,8 +116,6 @@ async fn files_that_are_none_end_failed_and_the_rest_goes_on() {
         let import = ended(
             &store,
             &upload(&deployed.stack, &name.replace('/', "-"), &read(name)).await,
-            60,
-            OFTEN,
         )
         .await;
         assert_eq!(
@@ -175,20 +161,14 @@ async fn a_batch_that_is_sent_often_counts_once() {
         .send()
         .await
         .expect("sent");
-    let started = Instant::now();
-    loop {
+    let read = async || {
         let settled = store.settled("im_sent").await.expect("an answer");
-        let depth = depth(&sqs, queue).await;
-        if settled.completed + settled.failed == 40 && depth == 0 {
-            break;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "{settled:?}, {depth} messages left"
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let settled = store.settled("im_sent").await.expect("an answer");
+        (settled, depth(&sqs, queue).await)
+    };
+    let (settled, _) = seen("forty orders, and no message", read, |(settled, depth)| {
+        settled.completed + settled.failed == 40 && *depth == 0
+    })
+    .await;
     assert_eq!(
         (settled.completed + settled.failed, settled.duplicates),
         (40, 0)

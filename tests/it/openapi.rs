@@ -12,7 +12,7 @@ use payments::{Charge, Gateway, Http, Refund, SigningKey};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::support::{http, read};
+use crate::support::{http, listening, read};
 
 const KEY: &str = "a secret of the tests";
 
@@ -29,7 +29,8 @@ fn name(reference: &Value) -> &str {
 /// With a charge and a refund under the key `O-1`.
 async fn serving() -> Server {
     let key = SigningKey::new(KEY);
-    let server = Server::start(0, key.clone(), Behaviour::default(), None).await;
+    let (listener, _) = listening().await;
+    let server = Server::start(listener, key.clone(), Behaviour::default(), None).await;
     let server = server.expect("a gateway");
     let gateway = Http::new(&server.url(), key).expect("an adapter");
     let money = |cents| Money::new(Decimal::new(cents, 2), "USD".parse().expect("a currency"));

@@ -1,7 +1,7 @@
 //! Refunds on the local stack, through a gateway over HTTP that drops answers, while the function that asks it is killed.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use domain::refund::{RefundStatus, Wanted, WantedLine};
 use edge::outbox::SqsOutbox;
@@ -16,8 +16,9 @@ use store::dynamo::DynamoEngine;
 use store::refunds::{RefundRequest, Requested};
 
 use crate::support::policies;
-use crate::support::stack::{deployed_with, ended, free_port, functions, upload};
-use crate::support::stock;
+use crate::support::stack::{deployed_with, ended, functions, upload};
+use crate::support::wait::{seen, until};
+use crate::support::{listening, stock};
 
 const ORDERS: u64 = 60;
 const REFUNDS: u64 = 200;
@@ -39,12 +40,12 @@ fn behaviour() -> Behaviour {
 
 #[tokio::test]
 async fn money_goes_back_once_though_answers_are_lost_and_the_function_is_killed() {
-    let port = free_port();
-    let parameters = [("PaymentGateway", format!("http://127.0.0.1:{port}"))];
+    let (listener, url) = listening().await;
+    let parameters = [("PaymentGateway", url)];
     let deployed = deployed_with("refunds", &parameters).await;
     let stack = &deployed.stack;
     let key = stack.payment_key().await.expect("a key");
-    let gateway = Server::start(port, key, behaviour(), None).await;
+    let gateway = Server::start(listener, key, behaviour(), None).await;
     let gateway = gateway.expect("a gateway");
     let store = stack.store().expect("a store");
     stock(&store, &[("R-1", 1_000), ("R-2", 1_000)]).await;
@@ -53,7 +54,7 @@ async fn money_goes_back_once_though_answers_are_lost_and_the_function_is_killed
         file.push_str(&format!("R-{row},C-{},R-{},5,9.99\n", row % 9, 1 + row % 2));
     }
     let import_id = upload(stack, "refunds.csv", file.as_bytes()).await;
-    let import = ended(&store, &import_id, 200, Duration::from_millis(200)).await;
+    let import = ended(&store, &import_id).await;
     assert_eq!(import.progress.completed, ORDERS);
 
     let outbox = stack.outbox("RefundsQueueUrl").expect("a queue");
@@ -73,7 +74,7 @@ async fn money_goes_back_once_though_answers_are_lost_and_the_function_is_killed
     }
     assert!(ids.len() > 100, "{} refunds, {refused} refused", ids.len());
     let started = Instant::now();
-    loop {
+    until("the end of all refunds", async || {
         let (mut open, mut failed) = (0, 0);
         let each = |refund: store::refunds::RefundRecord| {
             open += u32::from(refund.status.is_open());
@@ -81,16 +82,12 @@ async fn money_goes_back_once_though_answers_are_lost_and_the_function_is_killed
         };
         store.each_refund(each).await.expect("the refunds");
         assert_eq!(failed, 0);
-        if open == 0 {
-            break;
-        }
-        let waited = started.elapsed();
-        assert!(waited < Duration::from_secs(300), "{open} are open");
-        if killed < 2 * KILLS {
+        if open > 0 && killed < 2 * KILLS {
             killed += kill(&stack.name);
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+        open == 0
+    })
+    .await;
     assert!(
         killed >= KILLS,
         "too little was killed to prove anything: {killed}"
@@ -142,18 +139,14 @@ fn kill(stack: &str) -> u32 {
 
 /// Our books, the figures, and the gateway's ledger. The figures are behind by a moment.
 async fn balanced(store: &Store<DynamoEngine>, gateway: &Server) {
-    let started = Instant::now();
-    loop {
+    let read = async || {
         let books = Books::load(store, &TimeZone::UTC).await;
         let books = books.expect("books that can be read");
         let mut report = books.verify(Timestamp::now());
         let ledger = gateway.entries();
         report.add(verify::payments::check(&books, &ledger, Timestamp::MAX));
-        if report.balanced {
-            println!("{report:#?}");
-            return;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{report:#?}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+        report
+    };
+    let report = seen("the books", read, |report| report.balanced).await;
+    println!("{report:#?}");
 }

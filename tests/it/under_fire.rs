@@ -13,14 +13,11 @@ use store::Store;
 use store::dynamo::DynamoEngine;
 
 use crate::support::policies;
-use crate::support::stack::{Deployed, deployed_with, free_port, functions, upload};
-use crate::support::stock;
+use crate::support::stack::{Deployed, deployed_with, functions, upload};
+use crate::support::wait::{self, seen};
+use crate::support::{listening, stock};
 
 const ORDERS: usize = 5_000;
-
-/// A machine may be slow. But something has to happen in this time, which is more than a message waits that was held by a
-/// process that died.
-const STANDSTILL: Duration = Duration::from_mins(8);
 
 fn share(text: &str) -> Share {
     text.parse().expect("a share")
@@ -46,16 +43,16 @@ fn behaviour() -> Behaviour {
 
 #[tokio::test]
 async fn nothing_is_lost_and_nobody_is_charged_twice() {
-    let port = free_port();
+    let (listener, url) = listening().await;
     let parameters = [
-        ("PaymentGateway", format!("http://127.0.0.1:{port}")),
+        ("PaymentGateway", url),
         ("PaymentTimeLimit", "20s".to_owned()),
     ];
     let deployed = deployed_with("fire", &parameters).await;
     let stack = &deployed.stack;
     let key = stack.payment_key().await.expect("a key");
     let webhook = stack.webhook_url().expect("a URL");
-    let gateway = Server::start(port, key, behaviour(), Some(&webhook));
+    let gateway = Server::start(listener, key, behaviour(), Some(&webhook));
     let gateway = gateway.await.expect("a gateway");
 
     let store = stack.store().expect("a store");
@@ -85,7 +82,7 @@ async fn nothing_is_lost_and_nobody_is_charged_twice() {
             }
         }
         assert!(
-            moved.elapsed() < STANDSTILL,
+            moved.elapsed() < wait::LIMIT,
             "stands still at {latest:?}: {:?}",
             fire.killed
         );
@@ -115,15 +112,11 @@ async fn nothing_is_lost_and_nobody_is_charged_twice() {
     assert_eq!(completed + failed, ORDERS as u64);
 
     // Money that comes when nobody waits for it any more goes back.
-    let over = Instant::now();
-    let report = loop {
-        let (report, late) = compared(&store, &gateway).await;
-        if report.balanced && late > 0 {
-            break report;
-        }
-        assert!(over.elapsed() < STANDSTILL, "{late} late: {report:#?}");
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    };
+    let read = async || compared(&store, &gateway).await;
+    let (report, _) = seen("the books", read, |(report, late)| {
+        report.balanced && *late > 0
+    })
+    .await;
     println!(
         "{completed} completed and {failed} failed in {:.0} s; killed {:?}, {} messages sent twice\n{:#?}\n{report:#?}",
         started.elapsed().as_secs_f64(),

@@ -12,16 +12,13 @@ mod transactions;
 mod writes;
 
 use std::collections::HashMap;
-use std::fmt::Debug;
-use std::time::{Duration, Instant};
 
 use domain::Fault;
 use store::engine::Engine;
 use store::ops::{Change, Condition, Item, Key, Page, Query, TransactError, Value, Write, text};
 use store::schema::{Index, Table};
 
-/// How long an index may lag behind its table.
-const LAG: Duration = Duration::from_secs(20);
+use crate::support::wait::seen as eventually;
 
 macro_rules! cases {
     ($($file:ident: [$($case:ident),+ $(,)?]),+ $(,)?) => {
@@ -236,24 +233,4 @@ fn malformed(answer: Result<(), TransactError>) {
 
 fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
-}
-
-/// Reads until it is as it should be, which an index need not be at once.
-async fn eventually<T: Debug>(
-    what: &str,
-    read: impl AsyncFn() -> T,
-    is_so: impl Fn(&T) -> bool,
-) -> T {
-    let deadline = Instant::now() + LAG;
-    loop {
-        let seen = read().await;
-        if is_so(&seen) {
-            return seen;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{what}: after {LAG:?} still {seen:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -19,7 +19,7 @@ use store::{Moment, Store};
 use super::support::ADA;
 use crate::support::policies;
 use crate::support::stack::{deployed_with, ended, functions, upload};
-use crate::support::stock;
+use crate::support::{stock, wait};
 
 const ORDERS: u64 = 30;
 
@@ -36,7 +36,7 @@ async fn orders_go_their_way_though_the_function_is_killed() {
         file.push_str(&format!("Y-{row},C-{},Y-{},5,9.99\n", row % 7, row % 2));
     }
     let import_id = upload(stack, "lifecycle.csv", file.as_bytes()).await;
-    let import = ended(&store, &import_id, 200, Duration::from_millis(200)).await;
+    let import = ended(&store, &import_id).await;
     assert_eq!(import.progress.completed, ORDERS);
 
     let outbox = stack.outbox("RefundsQueueUrl").expect("a queue");
@@ -135,7 +135,7 @@ fn kill(stack: &str) {
 async fn until(store: &Store<DynamoEngine>, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is_so().await {
-        if started.elapsed() > Duration::from_secs(200) {
+        if started.elapsed() > wait::LIMIT {
             let books = Books::load(store, &TimeZone::UTC).await;
             let report = books.map(|books| books.verify(Timestamp::now()));
             panic!("no {what}: {report:#?}");

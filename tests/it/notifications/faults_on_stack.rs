@@ -16,6 +16,7 @@ use super::support::{deployed_to_mail, expected, records};
 use super::weather::{Proxy, Weather};
 use crate::support::policies;
 use crate::support::stack::{ended, upload};
+use crate::support::wait::seen;
 use crate::support::{stock, verify};
 
 const SENDER: &str = "orders@weather.example";
@@ -81,16 +82,21 @@ async fn a_mail_service_that_fails_loses_nothing_and_holds_up_nothing_but_mails(
         "silent: settled after {down:.1?}, figures and log complete after {:.1?}",
         away.elapsed()
     );
-    tokio::time::sleep(Duration::from_secs(12).saturating_sub(away.elapsed())).await;
+    // Somebody waited for an answer in vain.
+    let unanswered = |told: &Told| told.values().any(|one| one.unanswered > 0);
+    until(&store, unanswered).await;
     proxy.turn(Weather::Down);
-    tokio::time::sleep(Duration::from_secs(25).saturating_sub(away.elapsed())).await;
-    assert_eq!(waiting(&records(&store).await), 240);
+    let pending = until(&store, |told| {
+        let mut waiting = told.values();
+        waiting.all(|one| one.status != Standing::Pending || one.attempts > 0)
+    });
+    assert_eq!(waiting(&pending.await), 240);
     let meanwhile = proxy.seen().requests - before;
     println!(
         "away for {:.1?}: {meanwhile} requests for 240 mails",
         away.elapsed()
     );
-    // Two processes that wait for answers, and then messages that come back more and more slowly.
+    // Each was tried, and its message came back more and more slowly.
     assert!(meanwhile <= 4 * 240, "a storm: {meanwhile}");
     proxy.turn(Weather::Fair);
     let back = Instant::now();
@@ -141,7 +147,7 @@ async fn import(stack: &Stack, store: &Store<DynamoEngine>, name: &str, orders: 
     }
     let started = Instant::now();
     let import_id = upload(stack, &format!("{name}.csv"), file.as_bytes()).await;
-    let import = ended(store, &import_id, 60, Duration::from_millis(200)).await;
+    let import = ended(store, &import_id).await;
     let progress = import.progress;
     assert_eq!(progress.completed + progress.failed, orders as u64);
     started.elapsed()
@@ -175,21 +181,7 @@ fn all_right(proxy: &Proxy, told: &Told) {
 
 /// All that is told, when it is so.
 async fn until(store: &Store<DynamoEngine>, is_so: impl Fn(&Told) -> bool) -> Told {
-    let started = Instant::now();
-    loop {
-        let told = records(store).await;
-        if is_so(&told) {
-            return told;
-        }
-        let waited = started.elapsed();
-        let open = told.values().find(|one| one.status == Standing::Pending);
-        assert!(
-            waited < Duration::from_secs(240),
-            "{} are told: {open:#?}",
-            told.len()
-        );
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+    seen("notifications", async || records(store).await, is_so).await
 }
 
 async fn settled(store: &Store<DynamoEngine>) -> Told {

@@ -1,7 +1,6 @@
 //! Bounces and complaints on the local stack: from the mail service's topic to the list of addresses that get no mail.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use domain::notification::{Kind, Name, Standing};
 use domain::suppression::{Address, Cause};
@@ -18,6 +17,7 @@ use store::suppressions::SuppressionRecord;
 use super::feedback::the_list_is_kept;
 use super::support::{deployed_to_mail, expected, records};
 use crate::support::stack::{ended, failed_of, upload};
+use crate::support::wait::until;
 use crate::support::{http, policies, stock};
 
 const SENDER: &str = "orders@feedback.example";
@@ -55,7 +55,7 @@ async fn what_comes_back_reaches_the_list_and_the_notification() {
         file.push_str(&format!("B-{row},C-{row},{email},B-1,1,9.99\n"));
     }
     let import_id = upload(stack, "feedback.csv", file.as_bytes()).await;
-    ended(&store, &import_id, 60, Duration::from_millis(200)).await;
+    ended(&store, &import_id).await;
     let wanted = expected(&store).await;
     until("all mails", async || {
         let told = records(&store).await;
@@ -200,12 +200,4 @@ async fn suppressed(store: &Store<DynamoEngine>, of: &str) -> SuppressionRecord 
     .await;
     let found = store.suppression(&address).await.expect("an answer");
     found.expect("a suppression")
-}
-
-async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
-    let started = Instant::now();
-    while !is_so().await {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
 }

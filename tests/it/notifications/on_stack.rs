@@ -25,6 +25,7 @@ use crate::lifecycle::support::{done, its_refund};
 use crate::refunds::support::{cents, completed, opened};
 use crate::support::policies;
 use crate::support::stack::{ended, functions, upload};
+use crate::support::wait::{self, seen};
 use crate::support::{http, read, stock};
 
 const ORDERS: usize = 5_000;
@@ -59,7 +60,7 @@ async fn every_event_of_5000_orders_is_told_once_though_whoever_tells_and_sends_
     let single = b"order_id,customer_id,product_sku,quantity,unit_price\nS-1,C-0,N-0,1,9.99\n";
     let single = upload(stack, "api/S-1.csv", single).await;
     let work = async {
-        let import = ended(&store, &import_id, 300, Duration::from_millis(500)).await;
+        let import = ended(&store, &import_id).await;
         let progress = import.progress;
         assert_eq!(progress.completed + progress.failed, ORDERS as u64);
         assert!(progress.failed > 0, "not all stock was sold");
@@ -67,7 +68,7 @@ async fn every_event_of_5000_orders_is_told_once_though_whoever_tells_and_sends_
             (&no_file, ImportStatus::Failed),
             (&single, ImportStatus::Completed),
         ] {
-            let import = ended(&store, id, 60, Duration::from_millis(200)).await;
+            let import = ended(&store, id).await;
             assert_eq!(import.status(), status, "{:?}", import.record.reason);
         }
         deeds(&store).await;
@@ -158,15 +159,9 @@ async fn deeds(store: &Store<DynamoEngine>) {
         }
     }
     // Nobody sent their messages: `expire` does.
-    let begun = Instant::now();
     for id in &cancelled {
-        while its_refund(store, id).await.status != RefundStatus::Completed {
-            assert!(
-                begun.elapsed() < Duration::from_secs(240),
-                "{id} is not refunded"
-            );
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        let read = async || its_refund(store, id).await;
+        seen(id, read, |refund| refund.status == RefundStatus::Completed).await;
     }
 }
 
@@ -185,13 +180,13 @@ async fn settled(store: &Store<DynamoEngine>) -> Told {
         if pending == 0 && told.keys().eq(&wanted) {
             return told;
         }
-        let (count, waited) = (told.len(), started.elapsed());
+        let count = told.len();
         assert!(
-            waited < Duration::from_secs(400),
+            started.elapsed() < wait::LIMIT,
             "{count} of {} are told, {pending} pending",
             wanted.len()
         );
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
 
@@ -325,7 +320,7 @@ impl Chaos<'_> {
         let started = Instant::now();
         let store = self.stack.store().expect("a store");
         let mut copies = 0;
-        while started.elapsed() < Duration::from_secs(240) {
+        while started.elapsed() < wait::LIMIT {
             let pause = self.random.u64(500..3_000);
             tokio::time::sleep(Duration::from_millis(pause)).await;
             self.kill();
@@ -377,17 +372,13 @@ async fn refused(
     let outbox = stack.outbox("MailQueueUrl").expect("a queue");
     let resent = mail::resend(store, &outbox, &name, true, "tests", Timestamp::now()).await;
     resent.expect("an answer");
-    let started = Instant::now();
-    loop {
+    let read = async || {
         let record = store.notification(&name).await.expect("an answer");
-        let record = record.expect("a notification");
-        if record.status == Standing::Failed {
-            let why = record.failure.unwrap_or_default();
-            assert!(why.starts_with("MessageRejected: "), "{why}");
-            assert_eq!(record.attempts, mailed.attempts + 1);
-            return;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{record:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+        record.expect("a notification")
+    };
+    let has_failed = |record: &NotificationRecord| record.status == Standing::Failed;
+    let record = seen("a mail that is refused", read, has_failed).await;
+    let why = record.failure.unwrap_or_default();
+    assert!(why.starts_with("MessageRejected: "), "{why}");
+    assert_eq!(record.attempts, mailed.attempts + 1);
 }

@@ -1,7 +1,5 @@
 //! A link in a mail on the local stack: taken out of the mail as it came, opened, and used as a mail program uses it.
 
-use std::time::{Duration, Instant};
-
 use domain::journal::Kind as Deed;
 use domain::notification::{Kind, Name, Standing};
 use domain::preferences::Channel;
@@ -13,6 +11,7 @@ use super::on_stack::{mails, messages};
 use super::support::deployed_to_mail;
 use crate::lifecycle::support::done;
 use crate::support::stack::{ended, upload};
+use crate::support::wait::seen;
 use crate::support::{http, policies, stock};
 
 const ORDER: &str = "OUT-1";
@@ -30,7 +29,7 @@ async fn a_link_in_a_mail_ends_the_mails() {
         "order_id,customer_id,customer_name,customer_email,product_sku,quantity,unit_price\n";
     let rows = format!("{rows}{ORDER},C-OUT,Zoë Grün,zoe@customers.example,N-1,1,9.99\n");
     let import_id = upload(stack, "optout.csv", rows.as_bytes()).await;
-    let import = ended(&store, &import_id, 60, Duration::from_millis(200)).await;
+    let import = ended(&store, &import_id).await;
     assert_eq!(import.progress.completed, 1);
 
     let text = mail(stack).await;
@@ -72,17 +71,9 @@ async fn a_link_in_a_mail_ends_the_mails() {
 
     done(&store, Deed::Shipped, ORDER).await;
     let shipping = Name::at(ORDER, "shipping#1").expect("a name");
-    let started = Instant::now();
-    let told = loop {
-        if let Some(told) = store.notification(&shipping).await.expect("an answer") {
-            break told;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "nobody is told"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
+    let read = async || store.notification(&shipping).await.expect("an answer");
+    let told = seen("the notification", read, Option::is_some).await;
+    let told = told.expect("a notification");
     assert_eq!((told.channel, told.status), (Channel::Log, Standing::Sent));
     let seen = policies::check(stack).await;
     for function in ["notify", "send", "query", "command"] {
@@ -92,15 +83,13 @@ async fn a_link_in_a_mail_ends_the_mails() {
 
 /// What the customer got, as text.
 async fn mail(stack: &Stack) -> String {
-    let started = Instant::now();
-    loop {
+    let read = async || {
         let document = messages(stack).await;
         let texts = mails(&document).into_iter();
         let mut texts = texts.filter_map(|mail| mail["BodyText"].as_str());
-        if let Some(text) = texts.find(|text| text.contains(ORDER)) {
-            return text.to_owned();
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "no mail came");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+        let found = texts.find(|text| text.contains(ORDER));
+        found.map(str::to_owned)
+    };
+    let text = seen("the mail", read, Option::is_some).await;
+    text.expect("a mail")
 }

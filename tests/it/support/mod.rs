@@ -8,6 +8,7 @@ pub mod plain;
 pub mod policies;
 pub mod reading;
 pub mod stack;
+pub mod wait;
 
 use std::path::PathBuf;
 
@@ -24,11 +25,19 @@ use rust_decimal::Decimal;
 use store::contacts::{ContactDate, DatedContact};
 use store::products::{Catalog, Listing};
 use store::{Engine, Moment, Store};
+use tokio::net::TcpListener;
 
 /// What makes requests. It needs to be told whose cryptography it uses, though it calls this machine only.
 pub fn http() -> reqwest::Client {
     let _installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
+}
+
+/// A port that is held from now on, and the URL that leads there.
+pub async fn listening() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    (listener, format!("http://{address}"))
 }
 
 /// A file of the checkout.

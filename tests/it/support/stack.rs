@@ -1,8 +1,10 @@
-//! The local stack, as `ordermill up` makes it: one emulator for the whole run, and a stack of its own for each test.
+//! The local stack, as `ordermill up` makes it: a stack of its own for each test, on an emulator that runs one at a time.
+//!
+//! An emulator handles one request after the other, on one processor. So there are as many as there are processors, and a
+//! test whose stack has to wait for a timeout leaves the processors to the others.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use domain::ids;
 use edge::resend::{self, Claim};
@@ -13,15 +15,55 @@ use store::Store;
 use store::dynamo::DynamoEngine;
 use store::failures::{Changed, Listed};
 use store::imports::Import;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
-/// The machine has few cores, and a stack keeps them busy: tests that use one take turns.
-static TURN: Semaphore = Semaphore::const_new(1);
-static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
+use super::wait::{seen, until};
+
+/// An emulator and its functions hold up to a gigabyte.
+const MOST_AT_ONCE: usize = 4;
+
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Semaphore::new(processors.min(MOST_AT_ONCE))
+});
+
+/// Those that no test uses at the moment. They end with this process, however that ends.
+static IDLE: Mutex<Vec<Host>> = Mutex::new(Vec::new());
+
+/// The processes whose children the functions are.
+static EMULATORS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+static READY: OnceCell<()> = OnceCell::const_new();
+
+/// Timeouts of queues that a test can wait for: a killed process may leave a message hidden for so long.
+pub const SHORT_TIMEOUTS: (&str, &str) = ("QueueTimeouts", "short");
+
+/// An emulator, and the stack that the test before left on it.
+struct Host {
+    emulator: Emulator,
+    left: Option<String>,
+}
 
 pub struct Deployed {
     pub stack: Stack,
-    _turn: tokio::sync::SemaphorePermit<'static>,
+    host: Option<Host>,
+    _turn: SemaphorePermit<'static>,
+}
+
+impl Drop for Deployed {
+    fn drop(&mut self) {
+        if let Some(mut host) = self.host.take() {
+            host.left = Some(self.stack.name.clone());
+            locked(&IDLE).push(host);
+        }
+    }
+}
+
+impl Deployed {
+    pub fn emulator_pid(&self) -> u32 {
+        let host = self.host.as_ref().expect("an emulator until the end");
+        host.emulator.pid()
+    }
 }
 
 /// A fresh stack under this name.
@@ -31,46 +73,68 @@ pub async fn deployed(name: &str) -> Deployed {
 
 /// The same, with parameters of its own.
 pub async fn deployed_with(name: &str, more: &[(&str, String)]) -> Deployed {
-    let turn = TURN.acquire().await.expect("a turn");
+    let turn = TURNS.acquire().await.expect("a turn");
     let workspace = Workspace::at(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("a checkout");
-    let emulator = emulator(&workspace).await;
-    let cloud = Cloud::at(&emulator.endpoint()).await;
+    READY.get_or_init(|| built(&workspace)).await;
+    let idle = locked(&IDLE).pop();
+    let host = match idle {
+        Some(host) => host,
+        None => started(&workspace).await,
+    };
+    let cloud = Cloud::at(&host.emulator.endpoint()).await;
+    if let Some(left) = &host.left {
+        removed(&cloud, left).await;
+    }
+    let (key, value) = SHORT_TIMEOUTS;
     let mut parameters: Vec<(&str, String)> = ordermill::local::parameters(2).to_vec();
+    parameters.push((key, value.to_owned()));
     parameters.extend_from_slice(more);
     let stack = workspace
         .deploy(&cloud, name, &parameters)
         .await
         .expect("a template that deploys");
-    Deployed { stack, _turn: turn }
+    Deployed {
+        stack,
+        host: Some(host),
+        _turn: turn,
+    }
 }
 
-/// The process whose children the functions are.
-pub fn emulator_pid() -> u32 {
-    EMULATOR
-        .get()
-        .map(Emulator::pid)
-        .expect("an emulator that was started")
+async fn built(workspace: &Workspace) {
+    workspace.build(true).await.expect("functions that build");
+    let installed = workspace.install_emulator().await;
+    installed.expect("an emulator that installs");
 }
 
-async fn emulator(workspace: &Workspace) -> &'static Emulator {
-    EMULATOR
-        .get_or_init(|| async {
-            workspace.build(true).await.expect("functions that build");
-            workspace
-                .install_emulator()
-                .await
-                .expect("an emulator that installs");
-            workspace
-                .start_emulator(free_port(), Life::Private)
-                .await
-                .expect("an emulator that starts")
+async fn started(workspace: &Workspace) -> Host {
+    let emulator = workspace.start_emulator(0, Life::Private).await;
+    let emulator = emulator.expect("an emulator that starts");
+    locked(&EMULATORS).push(emulator.pid());
+    Host {
+        emulator,
+        left: None,
+    }
+}
+
+/// Its queues are polled and its functions run until it is gone, whether anybody uses them or not.
+async fn removed(cloud: &Cloud, name: &str) {
+    let client = cloud.cloudformation();
+    let deleted = client.delete_stack().stack_name(name).send().await;
+    deleted.expect("a stack that is deleted");
+    until("the end of a stack", async || {
+        let described = client.describe_stacks().stack_name(name).send().await;
+        let stacks = described.map(|found| found.stacks.unwrap_or_default());
+        stacks.unwrap_or_default().iter().all(|stack| {
+            let status = stack.stack_status.as_ref();
+            status.is_some_and(|status| status.as_str().starts_with("DELETE_COMPLETE"))
         })
-        .await
+    })
+    .await;
 }
 
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+/// Also after a test that panicked.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Uploads a file of orders and returns the id of its import.
@@ -93,30 +157,18 @@ pub async fn upload(stack: &Stack, name: &str, content: &[u8]) -> String {
 }
 
 /// Waits for the end of an import, and checks on the way that its numbers add up at every moment.
-pub async fn ended(
-    store: &Store<DynamoEngine>,
-    import_id: &str,
-    limit_s: u64,
-    pause: Duration,
-) -> Import {
-    let started = Instant::now();
-    loop {
-        if let Some(import) = store.import(import_id).await.expect("an answer") {
-            assert!(
-                import.progress.pending().is_some(),
-                "more is settled than there is: {:?}",
-                import.progress
-            );
-            if import.is_over() {
-                return import;
-            }
+pub async fn ended(store: &Store<DynamoEngine>, import_id: &str) -> Import {
+    let read = async || {
+        let import = store.import(import_id).await.expect("an answer");
+        if let Some(Import { progress, .. }) = &import {
+            let adds_up = progress.pending().is_some();
+            assert!(adds_up, "more is settled than there is: {progress:?}");
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(limit_s),
-            "{import_id} was not over after {limit_s} s"
-        );
-        tokio::time::sleep(pause).await;
-    }
+        import
+    };
+    let is_over = |import: &Option<Import>| import.as_ref().is_some_and(Import::is_over);
+    let ended = seen(import_id, read, is_over).await;
+    ended.expect("an import that is over")
 }
 
 /// Sends what failed to its queue again, as the command does.
@@ -144,19 +196,13 @@ pub async fn failed_of(
     queue: &str,
     are_so: impl Fn(&[Listed]) -> bool,
 ) -> Vec<Listed> {
-    let started = Instant::now();
-    loop {
-        let listed = store.failures_of(queue).await.expect("an answer");
-        if are_so(&listed) {
-            return listed;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "{listed:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let read = async || store.failures_of(queue).await.expect("an answer");
+    seen("the failures", read, |listed| are_so(listed)).await
 }
 
-/// The function processes of a stack, by name: children of the emulator that Lambda's variables name.
+/// The function processes of a stack, by name: children of an emulator of ours that Lambda's variables name.
 pub fn functions(stack: &str) -> Vec<(String, u32)> {
+    let emulators = locked(&EMULATORS).clone();
     let mut found = Vec::new();
     let prefix = format!("AWS_LAMBDA_FUNCTION_NAME={stack}-");
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -173,8 +219,8 @@ pub fn functions(stack: &str) -> Vec<(String, u32)> {
             .rsplit(')')
             .next()
             .and_then(|rest| rest.split_whitespace().nth(1))
-            .and_then(|parent| parent.parse().ok());
-        if parent != Some(emulator_pid()) {
+            .and_then(|parent| parent.parse::<u32>().ok());
+        if parent.is_none_or(|parent| !emulators.contains(&parent)) {
             continue;
         }
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();

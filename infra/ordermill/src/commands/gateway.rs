@@ -1,10 +1,12 @@
 //! `gateway`: a payment gateway on this machine, until Ctrl-C, and what it did by then.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use payments::SigningKey;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Global};
@@ -15,7 +17,9 @@ use crate::output;
 pub async fn run(global: &Global, options: &cli::Gateway) -> Result<bool> {
     let behaviour = options.behaviour();
     let (key, webhook) = with_whom(global, options).await?;
-    let server = Server::start(options.port, key, behaviour.clone(), webhook.as_deref()).await?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await;
+    let listener = listener.with_context(|| format!("listening on port {}", options.port))?;
+    let server = Server::start(listener, key, behaviour.clone(), webhook.as_deref()).await?;
     // With --json, stdout is for the document at the end.
     let said = introduction(&server.url(), &behaviour, webhook.as_deref());
     match global.json {

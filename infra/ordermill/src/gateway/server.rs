@@ -1,11 +1,11 @@
 //! The gateway as a process sees it: one book behind a lock, the requests that come in, and the bank that answers late.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use domain::ids;
 use jiff::Timestamp;
 use payments::SigningKey;
@@ -59,17 +59,14 @@ struct Later {
 }
 
 impl Server {
-    /// On a free port where `port` is 0. Events are posted to `webhook`.
+    /// Serves what connects to this listener. Events are posted to `webhook`.
     pub async fn start(
-        port: u16,
+        listener: TcpListener,
         key: SigningKey,
         behaviour: Behaviour,
         webhook: Option<&str>,
     ) -> Result<Server> {
         behaviour.check().map_err(anyhow::Error::msg)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .with_context(|| format!("listening on port {port}"))?;
         let address = listener.local_addr()?;
         let webhooks = webhook.map(|url| Webhooks::new(url, key.clone()));
         let (later, to_come) = mpsc::unbounded_channel();

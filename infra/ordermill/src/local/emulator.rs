@@ -1,14 +1,17 @@
 //! The emulator as a process: installed into the target folder, started, and ended without a trace.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpStream};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::python::{Python, run};
@@ -22,6 +25,12 @@ pub const REQUIREMENTS: &str = "infra/emulator/requirements.txt";
 
 /// What an emulator wrote is not taken away before.
 const LEFT_ALONE: Duration = Duration::from_secs(600);
+
+/// Its start takes two seconds, and many times that on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(300);
+
+/// How long one request may wait for a server that is not ready yet.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +77,11 @@ fn sweep(folder: &Path) {
 }
 
 impl Emulator {
+    /// Starts one on this port, or on a free one where `port` is 0. The port is bound here and the emulator gets the
+    /// socket, so nobody can take the port before the emulator listens.
     pub async fn start(root: &Path, folder: &Path, port: u16, life: Life) -> Result<Emulator> {
-        ensure!(
-            !answers(port),
-            "port {port} is taken: choose another with --port, or deploy to what is there by setting AWS_ENDPOINT_URL"
-        );
+        let listener = bound(port)?;
+        let port = listener.local_addr()?.port();
         sweep(folder);
         let log_path = folder.join(format!("emulator-{port}.log"));
         let scratch = folder.join(format!("emulator-{port}"));
@@ -97,7 +106,8 @@ impl Emulator {
             .env("TMPDIR", &scratch)
             .env("S3_DATA_DIR", scratch.join("s3"))
             .env("LOG_LEVEL", "WARNING")
-            .stdout(log.try_clone()?)
+            // The one way to hand over a socket without unsafe code. What is printed goes to the log, see run.py.
+            .stdout(OwnedFd::from(listener))
             .stderr(log)
             // Ctrl-C in the terminal is for us: we end it when we are done.
             .process_group(0);
@@ -110,6 +120,8 @@ impl Emulator {
         let mut process = command
             .spawn()
             .context("the emulator could not be started")?;
+        // It holds the socket as well: a port whose emulator has ended has to refuse connections.
+        drop(command);
         if life != Life::Private {
             let state = State {
                 pid: process.id(),
@@ -117,19 +129,15 @@ impl Emulator {
             };
             std::fs::write(State::path(folder), serde_json::to_string(&state)?)?;
         }
-        eventually(
-            "the start of the emulator",
-            Duration::from_secs(60),
-            async || {
-                if let Some(status) = process.try_wait()? {
-                    bail!(
-                        "the emulator ended with {status}; its last words are in {}",
-                        log_path.display()
-                    );
-                }
-                Ok(answers(port))
-            },
-        )
+        eventually("the start of the emulator", START_LIMIT, async || {
+            if let Some(status) = process.try_wait()? {
+                bail!(
+                    "the emulator ended with {status}; its last words are in {}",
+                    log_path.display()
+                );
+            }
+            Ok(serves(port).await)
+        })
         .await?;
         Ok(Emulator { port, process })
     }
@@ -191,6 +199,32 @@ impl State {
 
 fn endpoint(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
+}
+
+fn bound(port: u16) -> Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
+            "port {port} is taken: choose another with --port, or deploy to what is there by setting AWS_ENDPOINT_URL"
+        ),
+        bound => bound.with_context(|| format!("listening on port {port}")),
+    }
+}
+
+/// Whether a request gets a response. The socket accepts connections from the beginning, also before the server runs.
+async fn serves(port: u16) -> bool {
+    let request = async {
+        let mut connection = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+        let request =
+            "GET /_ministack/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        connection.write_all(request.as_bytes()).await?;
+        let mut status = [0; 12];
+        connection.read_exact(&mut status).await?;
+        Ok::<_, std::io::Error>(status.ends_with(b" 200"))
+    };
+    matches!(
+        tokio::time::timeout(PROBE_LIMIT, request).await,
+        Ok(Ok(true))
+    )
 }
 
 fn answers(port: u16) -> bool {
