@@ -65,10 +65,14 @@ pub enum Sabotage {
     RefundsUnasked,
     /// What nobody could be told of at once is left at that.
     ForgetsNotices,
+    /// A notification that is on record already is counted again.
+    CountsNotificationsAgain,
+    /// A notification changes its status, and the counters stay as they are.
+    CountsNoOutcomes,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 24] = [
+    pub const ALL: [Sabotage; 26] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -93,6 +97,8 @@ impl Sabotage {
         Sabotage::CancelsWithoutRefund,
         Sabotage::RefundsUnasked,
         Sabotage::ForgetsNotices,
+        Sabotage::CountsNotificationsAgain,
+        Sabotage::CountsNoOutcomes,
     ];
 
     /// The promise that is broken first of all.
@@ -123,6 +129,9 @@ impl Sabotage {
             Sabotage::EntersSome => Promise::ImportsEndLast,
             Sabotage::NeverSaysTheEnd => Promise::ImportsEndOnce,
             Sabotage::ForgetsNotices => Promise::EverythingIsToldOnce,
+            Sabotage::CountsNotificationsAgain | Sabotage::CountsNoOutcomes => {
+                Promise::NotificationsAreCounted
+            }
         }
     }
 }
@@ -147,7 +156,11 @@ impl SimEngine {
 
     fn broken(&self, writes: &[Write]) -> Vec<Write> {
         let cancels = writes.iter().any(cancels_an_order);
+        let moves = writes.iter().any(changes_a_notification);
         let kept = writes.iter().filter(|write| {
+            if moves && self.sabotage == Some(Sabotage::CountsNoOutcomes) && is_counter(write) {
+                return false;
+            }
             let left_out = match self.sabotage {
                 Some(Sabotage::CancelsWithoutStock) => Some(Table::Products),
                 Some(Sabotage::CancelsWithoutRefund) => Some(Table::Refunds),
@@ -260,6 +273,25 @@ impl SimEngine {
         }
     }
 
+    /// What is refused, for it is on record, is counted all the same.
+    async fn count_again(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
+        let answer = self.memory.transact(writes, token).await;
+        let is_known = |verdict: &Verdict| matches!(verdict, Verdict::Condition(_));
+        if let Err(TransactError::Cancelled(verdicts)) = &answer
+            && verdicts.iter().any(is_known)
+        {
+            let counters: Vec<Write> = writes
+                .iter()
+                .filter(|one| is_counter(one))
+                .cloned()
+                .collect();
+            self.memory
+                .transact(&counters, &format!("{token}-2"))
+                .await?;
+        }
+        answer
+    }
+
     /// Claims are the first writes of a transaction.
     async fn transact_apart(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
         let claims = writes.iter().take_while(|write| is_claim(write)).count();
@@ -289,6 +321,25 @@ fn is_of_books(item: &Item) -> bool {
 fn is_claim(write: &Write) -> bool {
     matches!(write, Write::Put { table: Table::Tallies, item, .. }
         if matches!(item.get("pk"), Some(Value::S(partition)) if partition.contains("#claim#")))
+}
+
+fn adds_a_notification(write: &Write) -> bool {
+    matches!(
+        write,
+        Write::Put {
+            table: Table::Notifications,
+            ..
+        }
+    )
+}
+
+fn changes_a_notification(write: &Write) -> bool {
+    matches!(write, Write::Update { key, .. } if key.table == Table::Notifications)
+}
+
+/// Of notifications.
+fn is_counter(write: &Write) -> bool {
+    matches!(write, Write::Update { key, .. } if key.partition.starts_with("notifications#"))
 }
 
 fn table(write: &Write) -> Table {
@@ -340,6 +391,9 @@ impl Engine for SimEngine {
             return Err(TransactError::Fault(away));
         }
         match self.sabotage {
+            Some(Sabotage::CountsNotificationsAgain) if writes.iter().any(adds_a_notification) => {
+                self.count_again(writes, token).await
+            }
             Some(Sabotage::ClaimsApart) if figures => self.transact_apart(writes, token).await,
             Some(Sabotage::EntersSome)
                 if figures && token < "8" && !writes.iter().any(ends_an_import) =>
