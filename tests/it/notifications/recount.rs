@@ -151,7 +151,7 @@ async fn a_recount_counts_each_once_while_others_write() {
             "seed {seed}"
         );
     }
-    assert!(met > 100, "{met} conflicts: they hardly met");
+    assert!(met > 30, "{met} conflicts: they hardly met");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod gateway;
 pub mod invocation;
 mod ledger;
 mod mill;
+mod miscounting;
 mod orders;
 mod queue;
 mod rebuilds;

@@ -14,6 +14,7 @@ use store::ops::{
 use store::schema::Table;
 
 use super::auditor::Promise;
+use super::miscounting;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
@@ -156,9 +157,12 @@ impl SimEngine {
 
     fn broken(&self, writes: &[Write]) -> Vec<Write> {
         let cancels = writes.iter().any(cancels_an_order);
-        let moves = writes.iter().any(changes_a_notification);
+        let moves = writes.iter().any(miscounting::changes_a_notification);
         let kept = writes.iter().filter(|write| {
-            if moves && self.sabotage == Some(Sabotage::CountsNoOutcomes) && is_counter(write) {
+            if moves
+                && self.sabotage == Some(Sabotage::CountsNoOutcomes)
+                && miscounting::is_counter(write)
+            {
                 return false;
             }
             let left_out = match self.sabotage {
@@ -273,25 +277,6 @@ impl SimEngine {
         }
     }
 
-    /// What is refused, for it is on record, is counted all the same.
-    async fn count_again(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
-        let answer = self.memory.transact(writes, token).await;
-        let is_known = |verdict: &Verdict| matches!(verdict, Verdict::Condition(_));
-        if let Err(TransactError::Cancelled(verdicts)) = &answer
-            && verdicts.iter().any(is_known)
-        {
-            let counters: Vec<Write> = writes
-                .iter()
-                .filter(|one| is_counter(one))
-                .cloned()
-                .collect();
-            self.memory
-                .transact(&counters, &format!("{token}-2"))
-                .await?;
-        }
-        answer
-    }
-
     /// Claims are the first writes of a transaction.
     async fn transact_apart(&self, writes: &[Write], token: &str) -> Result<(), TransactError> {
         let claims = writes.iter().take_while(|write| is_claim(write)).count();
@@ -321,25 +306,6 @@ fn is_of_books(item: &Item) -> bool {
 fn is_claim(write: &Write) -> bool {
     matches!(write, Write::Put { table: Table::Tallies, item, .. }
         if matches!(item.get("pk"), Some(Value::S(partition)) if partition.contains("#claim#")))
-}
-
-fn adds_a_notification(write: &Write) -> bool {
-    matches!(
-        write,
-        Write::Put {
-            table: Table::Notifications,
-            ..
-        }
-    )
-}
-
-fn changes_a_notification(write: &Write) -> bool {
-    matches!(write, Write::Update { key, .. } if key.table == Table::Notifications)
-}
-
-/// Of notifications.
-fn is_counter(write: &Write) -> bool {
-    matches!(write, Write::Update { key, .. } if key.partition.starts_with("notifications#"))
 }
 
 fn table(write: &Write) -> Table {
@@ -391,8 +357,10 @@ impl Engine for SimEngine {
             return Err(TransactError::Fault(away));
         }
         match self.sabotage {
-            Some(Sabotage::CountsNotificationsAgain) if writes.iter().any(adds_a_notification) => {
-                self.count_again(writes, token).await
+            Some(Sabotage::CountsNotificationsAgain)
+                if writes.iter().any(miscounting::adds_a_notification) =>
+            {
+                miscounting::count_again(&self.memory, writes, token).await
             }
             Some(Sabotage::ClaimsApart) if figures => self.transact_apart(writes, token).await,
             Some(Sabotage::EntersSome)

@@ -14,8 +14,11 @@ use crate::pending::attribute;
 use crate::retry::Store;
 use crate::schema::{BY_GROUP, Table};
 
-/// Below every place: a place begins with a year.
-const FIRST_PLACE: &str = "0";
+/// Below every place, also below one that a forged position names: it begins with an instant.
+const FIRST_PLACE: &str = " ";
+
+/// The service takes no longer sort key.
+const PLACE_BYTES: usize = 1_024;
 
 impl NotificationFilter<'_> {
     /// Whether all that it wants is in the index of groups.
@@ -57,8 +60,12 @@ impl<E: Engine> Store<E> {
                 let at = days.iter().position(|day| position.is_of(&day.to_string()));
                 let after = position.after()?.map(|after| {
                     let part = after.part.clone().ok_or(ListError::BadPosition)?;
-                    Ok::<_, ListError>(Entry {
-                        place: place(&after.at, &after.id, &part),
+                    let place = place(&after.at, &after.id, &part);
+                    if place.len() > PLACE_BYTES {
+                        return Err(ListError::BadPosition);
+                    }
+                    Ok(Entry {
+                        place,
                         order_id: after.id.clone(),
                         part,
                     })
