@@ -2,7 +2,7 @@
 //! whatever is added while somebody turns pages. And positions that nobody was given.
 
 mod failures;
-mod forged;
+pub mod forged;
 pub mod imports;
 mod on_stack;
 mod orders;

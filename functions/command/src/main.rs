@@ -24,6 +24,7 @@ async fn main() -> Result<(), Error> {
             Table::Products,
             Table::Refunds,
             Table::Suppressions,
+            Table::Tallies,
         ])?,
         outside: Box::new(Aws {
             batches: process.outbox("BATCHES_QUEUE_URL")?,

@@ -6,7 +6,7 @@ use store::schema::Table;
 async fn main() -> Result<(), Error> {
     let process = Process::start()?;
     let ports = Ports {
-        store: &process.store(&[Table::Notifications, Table::Suppressions])?,
+        store: &process.store(&[Table::Notifications, Table::Suppressions, Table::Tallies])?,
         queue: &process.queue("FEEDBACK_QUEUE_URL", "FEEDBACK_DEAD_QUEUE_URL")?,
     };
     process

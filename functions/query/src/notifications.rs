@@ -28,6 +28,7 @@ pub struct Filter {
     channel: Option<Channel>,
     #[param(schema_with = standings)]
     status: Option<Standing>,
+    /// Those of a customer come order by order, the newest order first.
     #[param(value_type = Option<String>, min_length = 1, max_length = 128)]
     customer_id: Option<Filled>,
     /// Days are those of UTC, on which they were put on record. Thirty days before `to_date` by default.

@@ -12,7 +12,12 @@ async fn main() -> Result<(), Error> {
     let operator = settings::optional("OPERATOR_MAIL");
     let set = settings::optional("MAIL_CONFIGURATION_SET");
     let ports = Ports {
-        store: &process.store(&[Table::Notifications, Table::Customers, Table::Suppressions])?,
+        store: &process.store(&[
+            Table::Notifications,
+            Table::Customers,
+            Table::Suppressions,
+            Table::Tallies,
+        ])?,
         queue: &process.queue("MAIL_QUEUE_URL", "MAIL_DEAD_QUEUE_URL")?,
         post: &Ses::new(&process.aws, &process.meter, sender, reply_to, set),
         pace: &Pace::shared(

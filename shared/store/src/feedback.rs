@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use crate::engine::Engine;
 use crate::imports::milliseconds;
-use crate::item::value;
 use crate::notifications::key;
 use crate::ops::{Change, Condition, Write, text};
 use crate::retry::Store;
@@ -48,18 +47,12 @@ impl<E: Engine> Store<E> {
                 }
                 _ => return Ok(Noted::Over),
             }
-            let update = Write::Update {
-                key: key(name),
-                changes: vec![
-                    Change::Set("status", value(&stands)?),
-                    Change::Set("failure", text(shortened(why, REASON_BYTES))),
-                ],
-                condition: Condition::All(vec![
-                    Condition::Is("status", value(&Standing::Sent)?),
-                    Condition::Is("message_id", text(message_id)),
-                ]),
-            };
-            match self.write(&update).await? {
+            let changes = vec![Change::Set("failure", text(shortened(why, REASON_BYTES)))];
+            let conditions = vec![Condition::Is("message_id", text(message_id))];
+            match self
+                .change_status(&found, stands, changes, conditions)
+                .await?
+            {
                 Ok(()) => return Ok(Noted::Done),
                 Err(_) => {
                     let moved = format!("notification {} keeps moving", name.id());

@@ -23,7 +23,7 @@ use crate::schema::{CONFLICTS, Index, Table};
 pub const PAGE_ITEMS: u32 = 100;
 
 /// Requests for one page: a list that is sparse goes on with the next one.
-const REQUESTS: u32 = 50;
+pub(crate) const REQUESTS: u32 = 50;
 
 /// Entries that are looked at together where most of them may not be wanted.
 const LOOKED_AT: usize = 100;
@@ -41,12 +41,12 @@ pub struct Position {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct After {
-    at: String,
-    id: String,
+pub(crate) struct After {
+    pub at: String,
+    pub id: String,
     /// Where it takes two to name an item of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    part: Option<String>,
+    pub part: Option<String>,
 }
 
 /// A page of a list. It may have fewer items than were asked for, even none, and not be the last.
@@ -55,6 +55,8 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// Where the next page starts; nothing where this was the last.
     pub next: Option<Position>,
+    /// Entries that were looked at for it.
+    pub read: usize,
 }
 
 impl<T> Listed<T> {
@@ -62,6 +64,7 @@ impl<T> Listed<T> {
         Listed {
             items: Vec::new(),
             next: None,
+            read: 0,
         }
     }
 }
@@ -99,6 +102,29 @@ impl Position {
         Position { of, after: None }
     }
 
+    pub(crate) fn behind_entry(of: &str, at: &str, id: &str, part: Option<String>) -> Position {
+        Position {
+            of: of.to_owned(),
+            after: Some(After {
+                at: at.to_owned(),
+                id: id.to_owned(),
+                part,
+            }),
+        }
+    }
+
+    pub(crate) fn is_of(&self, of: &str) -> bool {
+        self.of == of
+    }
+
+    /// The entry behind which it goes on, which need not exist: but it could.
+    pub(crate) fn after(&self) -> Result<Option<&After>, ListError> {
+        match &self.after {
+            Some(after) if !after.is_plausible() || after.at.parse::<Timestamp>().is_err() => Err(ListError::BadPosition),
+            after => Ok(after.as_ref()),
+        }
+    }
+
     /// Behind an item of a list that is no index.
     pub(crate) fn behind(of: &str, at: Timestamp, part: String) -> Position {
         Position {
@@ -130,7 +156,7 @@ impl Position {
     }
 
     /// As the engines know it.
-    fn start(&self, table: Table, index: &Index) -> Option<Item> {
+    pub(crate) fn start(&self, table: Table, index: &Index) -> Option<Item> {
         let after = self.after.as_ref()?;
         let keys = [
             (table.partition(), &after.id),
@@ -143,6 +169,14 @@ impl Position {
             start.insert(name.to_owned(), text(value));
         }
         Some(start)
+    }
+}
+
+impl After {
+    fn is_plausible(&self) -> bool {
+        is_name(&self.id)
+            && self.part.as_deref().is_none_or(is_name)
+            && is_name(&self.at)
     }
 }
 
@@ -253,6 +287,7 @@ impl<T> Walk<T> {
         Listed {
             items: self.items,
             next: self.next,
+            read: self.looked_at,
         }
     }
 }
@@ -276,10 +311,8 @@ impl List {
         };
         self.partitions.contains(&position.of)
             && position.after.as_ref().is_none_or(|after| {
-                is_name(&after.id)
+                after.is_plausible()
                     && after.part.is_some() == self.table.sort().is_some()
-                    && after.part.as_deref().is_none_or(is_name)
-                    && is_name(&after.at)
                     && self.index.sorts_by(&after.at)
                     && within(&after.at)
             })

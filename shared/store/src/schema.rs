@@ -61,6 +61,15 @@ pub const BY_DAY: Index = Index {
     includes: &[],
 };
 
+/// Notifications of a day by channel, type and status, for lists of those of some sort. Sparse: confirmations in the log are
+/// not listed, which are most of all where nobody has an address.
+pub const BY_GROUP: Index = Index {
+    name: "by-group",
+    partition: "day_group",
+    sort: "place",
+    includes: &[],
+};
+
 /// Sparse: only a refund that has not reached its end has these attributes.
 pub const OPEN: Index = Index {
     name: "open",
@@ -197,7 +206,7 @@ impl Table {
             Table::Orders => &[BY_CUSTOMER, PENDING_PAYMENT],
             Table::Imports => &[RUNNING, BY_CREATED],
             Table::Refunds => &[BY_ORDER, BY_CUSTOMER, BY_DAY, OPEN],
-            Table::Notifications => &[BY_DAY],
+            Table::Notifications => &[BY_DAY, BY_GROUP],
             Table::Failures => &[BY_QUEUE],
             Table::Journal => &[CONFLICTS],
             Table::Tallies => &[BOARD, UNITS_BOARD],

@@ -176,6 +176,7 @@ impl<E: Engine> Store<E> {
         Ok(Listed {
             items: standing.collect(),
             next: listed.next,
+            read: listed.read,
         })
     }
 }

@@ -292,24 +292,35 @@ async fn verify_sees_what_is_not_told_and_what_is_told_of_nothing() {
 }
 
 #[tokio::test]
-async fn a_record_costs_a_unit_and_one_in_its_index_and_a_mail_two_more() {
+async fn a_record_costs_two_units_and_its_indexes_and_a_mail_three_more() {
     let engine = MemoryEngine::new();
     let store = Store::new(engine.clone(), 1);
     story(&store).await;
+    let counters = engine.write_units().get("tallies").copied();
+    assert_eq!(counters, None);
     let outbox = Outbox::default();
     told(&store, &outbox, stream(&engine)).await.expect("told");
-    let written = |of: &str| engine.write_units().get(of).copied().unwrap_or_default();
-    let (table, index) = ("notifications", "notifications/by-day");
-    assert_eq!((written(table), written(index)), (8, 8));
+    let written = || {
+        [
+            "notifications",
+            "notifications/by-day",
+            "notifications/by-group",
+            "tallies",
+        ]
+        .map(|of| engine.write_units().get(of).copied().unwrap_or_default())
+    };
+    // Of six types: so many counters.
+    assert_eq!(written(), [2 * 8, 8, 8, 2 * 6]);
     let (office, before) = (Office::default(), engine.read_units());
     let sent = mailed(&store, &office, outbox.mail_event(), now()).await;
     assert_eq!(sent, Ok((0, Vec::new())));
-    assert_eq!((written(table), written(index)), (8 + 2 * 7, 8));
+    // Each is begun, and ended in a transaction that moves it from one group and counter to another.
+    assert_eq!(written(), [2 * 8 + 3 * 7, 8, 8 + 2 * 7, 2 * 6 + 2 * 7]);
     // Half a unit for a record, and for a customer of whom all of them are.
     let after = engine.read_units();
     let read = |of: &str| {
         let units = |units: &ReadUnits| units.get(of).copied().unwrap_or_default();
         units(&after) - units(&before)
     };
-    assert_eq!((read(table), read("customers")), (3.5, 0.5));
+    assert_eq!((read("notifications"), read("customers")), (3.5, 0.5));
 }

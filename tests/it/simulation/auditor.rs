@@ -39,6 +39,7 @@ pub enum Promise {
     RepeatsAreToldApart,
     ContactsAreOfOrders,
     AddressesAreFound,
+    NotificationsAreCounted,
 }
 
 pub type Violations = Vec<(Promise, String)>;

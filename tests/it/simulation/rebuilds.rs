@@ -1,4 +1,4 @@
-//! Somebody builds figures anew: in the middle of everything, twice at once, and not always to the end.
+//! Somebody builds figures anew, or the counters of notifications: in the middle of everything, twice at once, and not always to the end.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,6 +31,14 @@ pub async fn run(world: Rc<World>) {
             Err(_) => "rebuild given up",
         };
         chance.count(outcome, 1);
+        if chance.half() {
+            let counted = invoke(&world, LIMIT, |world, _| recount(world)).await;
+            let outcome = match counted {
+                Ok(()) => "notifications recounted",
+                Err(_) => "recount given up",
+            };
+            chance.count(outcome, 1);
+        }
     }
     tokio::time::sleep(chance.up_to_ms(600_000)).await;
     world.peace().await;
@@ -53,6 +61,10 @@ fn scope(world: &World) -> Scope {
         1 => day(world.now() + SignedDuration::from_hours(1)),
         _ => Scope::Everything,
     }
+}
+
+async fn recount(world: Rc<World>) -> Result<(), Fault> {
+    world.store().recount_notifications(|_| ()).await.map(drop)
 }
 
 async fn rebuild(world: Rc<World>, scope: Scope) -> Result<(), Fault> {

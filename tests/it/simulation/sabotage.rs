@@ -13,6 +13,7 @@ use store::ops::{
 use store::schema::Table;
 
 use super::auditor::Promise;
+use super::miscounting;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
@@ -72,10 +73,14 @@ pub enum Sabotage {
     StoresContactsLate,
     /// Contact data is not dated: what comes last wins, also from an older upload.
     ForgetsUploadTimes,
+    /// A notification that is on record already is counted again.
+    CountsNotificationsAgain,
+    /// A notification changes its status, and the counters stay as they are.
+    CountsNoOutcomes,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 28] = [
+    pub const ALL: &[Sabotage] = &[
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -104,6 +109,8 @@ impl Sabotage {
         Sabotage::StoresContactsOfAllRows,
         Sabotage::StoresContactsLate,
         Sabotage::ForgetsUploadTimes,
+        Sabotage::CountsNotificationsAgain,
+        Sabotage::CountsNoOutcomes,
     ];
 
     /// The promise that is broken first of all.
@@ -139,6 +146,9 @@ impl Sabotage {
                 Promise::ContactsAreOfOrders
             }
             Sabotage::StoresContactsLate => Promise::AddressesAreFound,
+            Sabotage::CountsNotificationsAgain | Sabotage::CountsNoOutcomes => {
+                Promise::NotificationsAreCounted
+            }
         }
     }
 }
@@ -163,7 +173,14 @@ impl SimEngine {
 
     fn broken(&self, writes: &[Write]) -> Vec<Write> {
         let cancels = writes.iter().any(cancels_an_order);
+        let moves = writes.iter().any(miscounting::changes_a_notification);
         let kept = writes.iter().filter(|write| {
+            if moves
+                && self.sabotage == Some(Sabotage::CountsNoOutcomes)
+                && miscounting::is_counter(write)
+            {
+                return false;
+            }
             let left_out = match self.sabotage {
                 Some(Sabotage::CancelsWithoutStock) => Some(Table::Products),
                 Some(Sabotage::CancelsWithoutRefund) => Some(Table::Refunds),
@@ -377,6 +394,11 @@ impl Engine for SimEngine {
             return Err(TransactError::Fault(away));
         }
         match self.sabotage {
+            Some(Sabotage::CountsNotificationsAgain)
+                if writes.iter().any(miscounting::adds_a_notification) =>
+            {
+                miscounting::count_again(&self.memory, writes, token).await
+            }
             Some(Sabotage::ClaimsApart) if figures => self.transact_apart(writes, token).await,
             Some(Sabotage::EntersSome)
                 if figures && token < "8" && !writes.iter().any(ends_an_import) =>

@@ -202,5 +202,60 @@ pub fn conclude(memory: &MemoryEngine, post: &SimPost) -> Violations {
     for id in sent.keys() {
         wrong(format!("mails of {id}, which is not on record"));
     }
+    found.extend(miscounted(memory));
+    found
+}
+
+/// The counters of each day, channel, type and status, beside the records.
+fn miscounted(memory: &MemoryEngine) -> Violations {
+    let tallies = memory.items(Table::Tallies);
+    let state = tallies
+        .iter()
+        .find(|item| text(item, "pk") == "notifications");
+    // Before the first recount there is one generation of counters.
+    let live: Vec<String> = match state {
+        None => vec!["1".to_owned()],
+        Some(state) => ["current", "before"]
+            .map(|name| number(state, name).to_string())
+            .to_vec(),
+    };
+    let mut counts: BTreeMap<String, Decimal> = BTreeMap::new();
+    for item in &tallies {
+        let (partition, sort) = (text(item, "pk"), text(item, "sk"));
+        let parts: Vec<&str> = partition.split('#').collect();
+        let names: Vec<&str> = sort.split('#').collect();
+        let (["notifications", generation, day], [channel, kind, _]) = (&parts[..], &names[..])
+        else {
+            continue;
+        };
+        if !live.iter().any(|counts| counts == generation) {
+            continue;
+        }
+        for status in ["pending", "sent", "failed", "suppressed"] {
+            let of = format!("{day} {channel} {kind} {status}");
+            *counts.entry(of).or_default() += number(item, status);
+        }
+    }
+    let mut found = Violations::new();
+    for record in memory.items(Table::Notifications) {
+        let part = text(&record, "part");
+        let kind = part.split('#').next().unwrap_or_default();
+        let of = [
+            &text(&record, "day"),
+            &text(&record, "channel"),
+            kind,
+            &text(&record, "status"),
+        ];
+        *counts.entry(of.join(" ")).or_default() -= Decimal::ONE;
+        let generation = number(&record, "counted").to_string();
+        if !live.contains(&generation) {
+            let what = format!("{part} counts in generation {generation} of {live:?}");
+            found.push((Promise::NotificationsAreCounted, what));
+        }
+    }
+    for (of, more) in counts.into_iter().filter(|(_, more)| !more.is_zero()) {
+        let what = format!("{of}: {more} more are counted than there are");
+        found.push((Promise::NotificationsAreCounted, what));
+    }
     found
 }

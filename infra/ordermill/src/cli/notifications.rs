@@ -18,7 +18,7 @@ pub enum Notifications {
         /// A notification (nt_…), an order, or an import.
         id: String,
     },
-    /// How many there are of each sort, counted one by one.
+    /// How many there are of each sort.
     Stats {
         /// The first day, in UTC [default: 29 days before the last]
         #[arg(long, value_parser = day)]
@@ -27,6 +27,9 @@ pub enum Notifications {
         #[arg(long, value_parser = day)]
         to: Option<Date>,
     },
+    /// Build the counters and the index of sorts anew from the records, while others go on. Needed once after an update from
+    /// a release that had none.
+    Recount,
     /// Send one that failed, or that the customer did not want, once more.
     Resend {
         id: String,

@@ -35,9 +35,12 @@ pub async fn report(stack: &Stack) -> Result<(Books, Report)> {
     // So are these: what they tell of stands in the journal already.
     let (store, mut told) = (stack.store()?, Vec::new());
     store.each_notification(|record| told.push(record)).await?;
+    let counters = store.notification_counts().await?;
     let books = Books::load(&store, &stack.time_zone()?).await?;
     let mut report = books.verify(Timestamp::now());
-    report.add(notifications::check(&books, &told, Timestamp::now()));
+    let mut check = notifications::check(&books, &told, Timestamp::now());
+    notifications::count(&mut check, &told, &counters);
+    report.add(check);
     report.add(match ledger {
         Some(Ok(Some(entries))) => payments::check(&books, &entries, asked_at),
         Some(Ok(None)) => payments::unseen("not compared: the gateway shows no ledger"),

@@ -1,14 +1,15 @@
 //! Whether customers are told of everything that the journal says of their orders, and whoever runs the mill of every import
 //! that is over, once, and nobody of anything else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::journal::Change;
 use domain::notification::{ImportTold, Name, Standing, Told};
 use domain::progress::ImportStatus;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use store::lists::imports::Source;
-use store::notifications::NotificationRecord;
+use store::notifications::{Group, NotificationRecord};
 
 use super::{Books, Check, PATIENCE};
 
@@ -74,6 +75,38 @@ pub fn check<'a>(
         .collect();
     check.note = Some(notes.join(", ")).filter(|note| !note.is_empty());
     check
+}
+
+/// How many the counters of each day have of each sort.
+pub type Counters = BTreeMap<(Date, Group), i64>;
+
+/// Adds to the check whether the counters say how many records there are.
+pub fn count<'a>(
+    check: &mut Check,
+    records: impl IntoIterator<Item = &'a NotificationRecord>,
+    counters: &Counters,
+) {
+    let (mut counted, mut uncounted) = (Counters::new(), 0_u64);
+    for record in records {
+        match record.counted {
+            Some(_) => *counted.entry((record.day, record.group())).or_default() += 1,
+            None => uncounted += 1,
+        }
+    }
+    check.expect(uncounted == 0, || {
+        format!("{uncounted} are in no counter: `ordermill notifications recount` counts them")
+    });
+    let sorts: BTreeSet<&(Date, Group)> = counters.keys().chain(counted.keys()).collect();
+    for sort in sorts {
+        let of = |counts: &Counters| counts.get(sort).copied().unwrap_or_default();
+        let (kept, found) = (of(counters), of(&counted));
+        let (day, (channel, kind, status)) = sort;
+        check.expect(kept == found, || {
+            format!(
+                "{day} {channel} {kind} {status}: the counters have {kept}, and there are {found} records: `ordermill notifications recount` mends them"
+            )
+        });
+    }
 }
 
 /// What there is to tell.

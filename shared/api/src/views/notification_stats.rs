@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use domain::notification::Standing;
 use jiff::civil::Date;
 use serde::Serialize;
-use store::lists::notifications::{Counted, Counts};
+use store::lists::notifications::Counted;
+use store::notifications::Counts;
 use utoipa::ToSchema;
 
-/// Counted one by one. What is not pending was a success or has failed.
+/// What is not pending was a success or has failed.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct NotificationStats {
     #[schema(value_type = String, format = Date)]

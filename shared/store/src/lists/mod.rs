@@ -73,8 +73,10 @@ impl<E: Engine> Store<E> {
         let page = self.scan(table, start, Some(limit)).await?;
         let items = page.items.into_iter().map(record);
         let next = page.next.map(|next| attribute(&next, table.partition()));
+        let items: Vec<T> = items.collect::<Result<_, Fault>>()?;
         Ok(Listed {
-            items: items.collect::<Result<_, Fault>>()?,
+            read: items.len(),
+            items,
             next: next.transpose()?.map(Position::start_of),
         })
     }

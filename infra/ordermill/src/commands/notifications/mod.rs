@@ -9,6 +9,7 @@ use domain::preferences::Channel;
 use edge::mail;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde_json::json;
 use store::lists::notifications::NotificationFilter;
 use store::notifications::{NotificationRecord, Resent};
 
@@ -18,11 +19,15 @@ use crate::cli::notifications::{List, Notifications};
 use crate::cloud::Stack;
 use crate::output;
 
+/// A list gives up after so many records that were not wanted.
+const READ_IN_VAIN: usize = 20_000;
+
 pub async fn run(global: &Global, stack: &Stack, command: &Notifications) -> Result<bool> {
     match command {
         Notifications::List(options) => list(global, stack, options).await,
         Notifications::Show { id } => show(global, stack, id).await,
         Notifications::Stats { from, to } => stats(global, stack, *from, *to).await,
+        Notifications::Recount => recount(global, stack).await,
         Notifications::Resend { id, force } => resend(global, stack, id, *force).await,
         Notifications::Preview(options) => letters::preview(global, stack, options).await,
         Notifications::Test { address } => letters::test(global, stack, address).await,
@@ -39,26 +44,50 @@ async fn list(global: &Global, stack: &Stack, options: &List) -> Result<bool> {
         to: options.to,
     };
     let (store, wanted) = (stack.store()?, options.limit as usize);
-    let (mut found, mut position) = (Vec::new(), None);
-    while found.len() < wanted {
+    let (mut found, mut position, mut read) = (Vec::new(), None, 0);
+    while found.len() < wanted && read - found.len() < READ_IN_VAIN {
         let missing = u32::try_from(wanted - found.len())?;
         let page = store.list_notifications(&filter, now(), missing, position.as_ref());
         let page = page.await?;
+        read += page.read.max(page.items.len());
         found.extend(page.items);
         position = page.next;
         if position.is_none() {
             break;
         }
     }
+    let is_given_up = found.len() < wanted && position.is_some();
     if global.json {
         output::json(&found.iter().map(Notification::from).collect::<Vec<_>>())?;
-    } else if found.is_empty() {
+    } else if found.is_empty() && !is_given_up {
         println!("There are no such notifications.");
-    } else {
+    } else if !found.is_empty() {
         println!("{}", table(&found));
-        if position.is_some() {
+        if position.is_some() && !is_given_up {
             println!("There are more: --limit shows them.");
         }
+    }
+    if is_given_up {
+        eprintln!(
+            "{read} notifications were read and {} match; older ones were not looked at: --to names an earlier last day.",
+            found.len()
+        );
+    }
+    Ok(true)
+}
+
+async fn recount(global: &Global, stack: &Stack) -> Result<bool> {
+    let store = stack.store()?;
+    let recounted = store.recount_notifications(|read| {
+        if !global.json {
+            eprintln!("{read} notifications so far");
+        }
+    });
+    let recounted = recounted.await?;
+    if global.json {
+        output::json(&json!({"notifications": recounted}))?;
+    } else {
+        println!("{recounted} notifications are counted.");
     }
     Ok(true)
 }

@@ -1,6 +1,16 @@
 //! Lists of notifications, the newest first, and how many there are of each sort. What was written a moment ago may be missing.
 //!
 //! Days are those of UTC, on which a notification was put on record.
+//!
+//! | what is asked for | what is read |
+//! |---|---|
+//! | a customer's | his orders, and the notifications of each |
+//! | a channel, type or status other than that of confirmations in the log | the groups that match, of the index by groups |
+//! | all, or what confirmations in the log match, too | the index by days |
+//! | counts | the counters |
+
+mod customers;
+mod groups;
 
 use std::collections::BTreeMap;
 
@@ -14,13 +24,13 @@ use jiff::{Span, Timestamp};
 
 use super::refunds::{DAYS_AT_ONCE, DAYS_BACK, DAYS_LISTED, LOOKED_AT, days};
 use crate::engine::Engine;
-use crate::notifications::{NotificationRecord, name_of};
-use crate::ops::{Item, Query};
+use crate::notifications::{Counts, Group, NotificationRecord, name_of};
+use crate::ops::Item;
 use crate::page::{List, ListError, Listed, PAGE_ITEMS, Position, Walk, is_name};
 use crate::retry::Store;
 use crate::schema::{BY_DAY, Table};
 
-/// Days that are counted: each of their records is read.
+/// Days that are counted.
 const DAYS_COUNTED: usize = 31;
 
 /// Days before the last one that are counted, too, unless somebody says from when.
@@ -40,24 +50,22 @@ pub struct NotificationFilter<'a> {
 
 impl NotificationFilter<'_> {
     fn wants(&self, record: &NotificationRecord) -> bool {
-        self.kind.is_none_or(|kind| record.name().kind == kind)
-            && self.channel.is_none_or(|channel| record.channel == channel)
-            && self.status.is_none_or(|status| record.status == status)
+        self.wants_group(record.group())
             && self
                 .customer_id
                 .is_none_or(|id| record.customer_id() == Some(id))
     }
 
+    fn wants_group(&self, (channel, kind, status): Group) -> bool {
+        self.channel.is_none_or(|wanted| channel == wanted)
+            && self.kind.is_none_or(|wanted| kind == wanted)
+            && self.status.is_none_or(|wanted| status == wanted)
+    }
+
     fn is_of_all(&self) -> bool {
-        self.kind.is_none()
-            && self.channel.is_none()
-            && self.status.is_none()
-            && self.customer_id.is_none()
+        self.kind.is_none() && self.channel.is_none() && self.status.is_none()
     }
 }
-
-/// By channel, kind and status.
-pub type Counts = BTreeMap<(Channel, Kind, Standing), u64>;
 
 /// How many there are of some days, and of today.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,9 +101,18 @@ impl<E: Engine> Store<E> {
         let back = || to.saturating_sub(Span::new().days(DAYS_BACK));
         let from = filter.from.unwrap_or_else(back);
         let days = days(from, to, DAYS_LISTED)?;
+        let most = limit.clamp(1, PAGE_ITEMS) as usize;
+        if let Some(customer_id) = filter.customer_id {
+            let listed = self.notifications_of_customer(customer_id, filter, &days, most, position);
+            return listed.await;
+        }
         // Midnight has passed since the page before, and its next day is not one of the last thirty any more.
         if position.is_some_and(|position| position.is_of_day_before(from)) {
             return Ok(Listed::nothing());
+        }
+        if filter.is_of_groups() {
+            let listed = self.notifications_in_groups(filter, &days, most, position);
+            return listed.await;
         }
         let list = List {
             table: Table::Notifications,
@@ -132,10 +149,11 @@ impl<E: Engine> Store<E> {
         items.truncate(limit);
         let last = items.last().filter(|_| rest);
         let next = last.map(|last| Position::behind(order_id, last.created_at, last.part.clone()));
-        Ok(Listed { items, next })
+        let read = items.len();
+        Ok(Listed { items, next, read })
     }
 
-    /// How many notifications there are of these days, both included: counted one by one. Today and the 29 days before, unless
+    /// How many notifications there are of these days, both included, as the counters have it. Today and the 29 days before, unless
     /// they are said, and 31 at most.
     pub async fn notification_stats(
         &self,
@@ -147,14 +165,22 @@ impl<E: Engine> Store<E> {
         let to = to.unwrap_or(today);
         let from = from.unwrap_or_else(|| to.saturating_sub(Span::new().days(DAYS_COUNTED_BACK)));
         let days = days(from, to, DAYS_COUNTED)?;
+        let generations = self.generations().await?;
+        let counted_on = async |day| {
+            let counts = self.counts_of(generations, day).await?.into_iter();
+            // While records move from one generation to the next, what was wrong before may be below zero.
+            let counts =
+                counts.filter_map(|(group, count)| Some((group, u64::try_from(count).ok()?)));
+            Ok::<Counts, Fault>(counts.filter(|(_, count)| *count > 0).collect())
+        };
         let counted = stream::iter(days)
-            .map(async |day| Ok::<_, ListError>((day, self.notifications_counted(day).await?)))
+            .map(async |day| Ok::<_, Fault>((day, counted_on(day).await?)))
             .buffer_unordered(DAYS_AT_ONCE);
         let mut counted: BTreeMap<Date, Counts> = counted.try_collect().await?;
         let counts = added(counted.values());
         let today = match counted.remove(&today) {
             Some(counts) => counts,
-            None => self.notifications_counted(today).await?,
+            None => counted_on(today).await?,
         };
         Ok(Counted {
             from,
@@ -162,23 +188,6 @@ impl<E: Engine> Store<E> {
             counts,
             today,
         })
-    }
-
-    async fn notifications_counted(&self, day: Date) -> Result<Counts, Fault> {
-        let mut counts = Counts::new();
-        let mut query = Query::of(Table::Notifications, Some(&BY_DAY), day.to_string());
-        loop {
-            let page = self.query(&query).await?;
-            let found = self.notifications_in(&page.items).await?;
-            for record in found.into_iter().flatten() {
-                let of = (record.channel, record.name().kind, record.status);
-                *counts.entry(of).or_default() += 1;
-            }
-            match page.next {
-                Some(next) => query.start = Some(next),
-                None => return Ok(counts),
-            }
-        }
     }
 
     /// What entries of the index stand for, in their sequence.
