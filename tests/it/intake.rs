@@ -51,6 +51,7 @@ impl Bench {
             files: &self.files,
             batches: &self.batches,
             arrivals: &self.inbox,
+        lane: chunk::Lane::Bulk,
         };
         let delivery = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let invocation = Invocation {
@@ -382,6 +383,7 @@ async fn a_message_that_is_no_event_is_put_aside() {
         files: &bench.files,
         batches: &bench.batches,
         arrivals: &bench.inbox,
+        lane: chunk::Lane::Bulk,
     };
     let mut event = delivered("chunk", 0);
     event.records[0].body = Some("hello".to_owned());

@@ -204,7 +204,7 @@ impl Fire<'_> {
         let queue = self
             .deployed
             .stack
-            .output("BatchesQueueUrl")
+            .output("BulkBatchesQueueUrl")
             .expect("a queue");
         let waiting = self
             .sqs

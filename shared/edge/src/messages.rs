@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsMessage};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsEvent, SqsMessage};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use domain::Fault;
@@ -40,6 +40,9 @@ pub trait Queue {
 
     /// Puts a copy of the message where people look, with what is wrong with it.
     fn bury(&self, message: &SqsMessage, fault: &Fault) -> impl Future<Output = Result<(), Fault>>;
+
+    /// Takes over the message of another queue. The copy is a new message: if it fails, it is a failure of this queue.
+    fn take_over(&self, message: &SqsMessage) -> impl Future<Output = Result<(), Fault>>;
 }
 
 pub fn hold(message: &SqsMessage, time: Duration) -> Hold {
@@ -158,6 +161,16 @@ pub struct SqsQueue {
     pub dead_url: String,
 }
 
+impl SqsQueue {
+    /// Whether the messages of an invocation come from this queue. All of them come from one.
+    pub fn is_source_of(&self, event: &SqsEvent) -> bool {
+        let arn = event.records.first();
+        let arn = arn.and_then(|message| message.event_source_arn.as_deref());
+        let name = arn.and_then(|arn| arn.rsplit(':').next());
+        name.is_some() && name == self.url.rsplit('/').next()
+    }
+}
+
 impl Queue for SqsQueue {
     async fn hold(&self, holds: Vec<Hold>) -> Result<(), Fault> {
         if holds.is_empty() {
@@ -200,6 +213,20 @@ impl Queue for SqsQueue {
         for (name, text) in aside::attributes(message, fault) {
             request = request.message_attributes(name, aside::text_attribute(&text)?);
         }
+        request
+            .send()
+            .await
+            .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
+        Ok(())
+    }
+
+    async fn take_over(&self, message: &SqsMessage) -> Result<(), Fault> {
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(message.body.as_deref().unwrap_or_default())
+            .set_message_group_id(aside::group(message).map(str::to_owned));
         request
             .send()
             .await

@@ -119,6 +119,8 @@ impl Batches for MemoryBatches {
 pub struct MemoryInbox {
     pub holds: Mutex<Vec<Hold>>,
     pub buried: Mutex<Vec<Fault>>,
+    /// The bodies of what it took over from another queue.
+    pub taken_over: Mutex<Vec<String>>,
 }
 
 impl Queue for MemoryInbox {
@@ -129,6 +131,12 @@ impl Queue for MemoryInbox {
 
     async fn bury(&self, _message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
         self.buried.lock().expect("a lock").push(fault.clone());
+        Ok(())
+    }
+
+    async fn take_over(&self, message: &SqsMessage) -> Result<(), Fault> {
+        let body = message.body.clone().expect("a body");
+        self.taken_over.lock().expect("a lock").push(body);
         Ok(())
     }
 }
