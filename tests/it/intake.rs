@@ -1,5 +1,7 @@
 //! `chunk` over memory: what a file becomes, whatever happens to its message, its stream and its process.
 
+mod lanes;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -51,7 +53,7 @@ impl Bench {
             files: &self.files,
             batches: &self.batches,
             arrivals: &self.inbox,
-        lane: chunk::Lane::Bulk,
+            lane: chunk::Lane::Bulk,
         };
         let delivery = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let invocation = Invocation {

@@ -123,7 +123,10 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
                 }
                 Err(Pause::TooLarge) => {
                     store.keep_import(lease, 0).await?;
-                    tracing::info!(import.id = lease.import_id, "the file goes to the lane of large ones");
+                    tracing::info!(
+                        import.id = lease.import_id,
+                        "the file goes to the lane of large ones"
+                    );
                     return Ok(Ended::TooLarge);
                 }
                 Err(Pause::Unreadable(reason)) => break Err(reason),

@@ -72,7 +72,9 @@ async fn pass_on<E, F, B, Q: Queue>(
 ) -> Result<(), Fault> {
     match ports.lane {
         Lane::Small { bulk, .. } => bulk.take_over(message).await,
-        Lane::Bulk => Err(Fault::Corrupt("no file is too large for its lane".to_owned())),
+        Lane::Bulk => Err(Fault::Corrupt(
+            "no file is too large for its lane".to_owned(),
+        )),
     }
 }
 

@@ -259,4 +259,29 @@ mod tests {
             );
         }
     }
+    #[test]
+    fn an_event_is_of_the_queue_that_its_messages_name() {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .build();
+        let queue = SqsQueue {
+            client: aws_sdk_sqs::Client::from_conf(config),
+            url: "https://sqs.eu-central-1.amazonaws.com/123456789012/my-mill-bulk_imports"
+                .to_owned(),
+            dead_url: String::new(),
+        };
+        let from = |arn: Option<&str>| {
+            let mut event = SqsEvent::default();
+            let mut message = SqsMessage::default();
+            message.event_source_arn = arn.map(str::to_owned);
+            event.records.push(message);
+            queue.is_source_of(&event)
+        };
+        let arn = |name: &str| format!("arn:aws:sqs:eu-central-1:123456789012:{name}");
+        assert!(from(Some(&arn("my-mill-bulk_imports"))));
+        assert!(!from(Some(&arn("my-mill-imports"))));
+        assert!(!from(Some(&arn("bulk_imports"))));
+        assert!(!from(None));
+        assert!(!queue.is_source_of(&SqsEvent::default()));
+    }
 }

@@ -34,6 +34,7 @@ pub enum Promise {
     ImportsEndOnce,
     ImportsEndLast,
     EverythingIsToldOnce,
+    SmallWorkWaitsForNoBulk,
 }
 
 pub type Violations = Vec<(Promise, String)>;

@@ -65,10 +65,12 @@ pub enum Sabotage {
     RefundsUnasked,
     /// What nobody could be told of at once is left at that.
     ForgetsNotices,
+    /// Single orders, small files and reviews go through the lane of large files.
+    SendsSmallWorkWithBulk,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 24] = [
+    pub const ALL: [Sabotage; 25] = [
         Sabotage::AcknowledgesFailures,
         Sabotage::DrawsANewKey,
         Sabotage::TakesSilenceForNo,
@@ -93,6 +95,7 @@ impl Sabotage {
         Sabotage::CancelsWithoutRefund,
         Sabotage::RefundsUnasked,
         Sabotage::ForgetsNotices,
+        Sabotage::SendsSmallWorkWithBulk,
     ];
 
     /// The promise that is broken first of all.
@@ -123,6 +126,7 @@ impl Sabotage {
             Sabotage::EntersSome => Promise::ImportsEndLast,
             Sabotage::NeverSaysTheEnd => Promise::ImportsEndOnce,
             Sabotage::ForgetsNotices => Promise::EverythingIsToldOnce,
+            Sabotage::SendsSmallWorkWithBulk => Promise::SmallWorkWaitsForNoBulk,
         }
     }
 }

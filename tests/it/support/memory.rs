@@ -121,6 +121,8 @@ pub struct MemoryInbox {
     pub buried: Mutex<Vec<Fault>>,
     /// The bodies of what it took over from another queue.
     pub taken_over: Mutex<Vec<String>>,
+    /// It takes nothing over.
+    pub is_away: bool,
 }
 
 impl Queue for MemoryInbox {
@@ -135,6 +137,9 @@ impl Queue for MemoryInbox {
     }
 
     async fn take_over(&self, message: &SqsMessage) -> Result<(), Fault> {
+        if self.is_away {
+            return Err(Fault::Transient("no answer".to_owned()));
+        }
         let body = message.body.clone().expect("a body");
         self.taken_over.lock().expect("a lock").push(body);
         Ok(())
