@@ -78,7 +78,7 @@ pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
         tasks.push(spawn_local(poll(
             world.clone(),
             world.bulk_batches.clone(),
-            if world.bulk_rest.is_some() { 1 } else { 10 },
+            lanes::BULK_AT_ONCE,
             seconds(45),
             lanes::dispatch_bulk,
         )));

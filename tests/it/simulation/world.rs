@@ -45,7 +45,7 @@ pub struct World {
     /// Every file is announced here. Large ones are passed on.
     pub imports: Rc<SimQueue>,
     pub bulk_imports: Rc<SimQueue>,
-    /// A worker of a bulk queue rests so long after each message. Without it, it takes as many as it may.
+    /// A worker of bulk batches rests so long after each message.
     pub bulk_rest: Option<Duration>,
     pub catalogs: Rc<SimQueue>,
     /// Entries of the journal that are to be entered in the figures once more.
