@@ -50,6 +50,8 @@ impl Bench {
         record.object.version_id = Some(version.clone());
         record.object.e_tag = Some(etag);
         record.object.size = i64::try_from(size).ok();
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{name}-bulk_imports");
+        event["Records"][0]["eventSourceARN"] = json!(arn);
         event["Records"][0]["body"] = json!(serde_json::to_string(&body).expect("json"));
         Bench {
             import_id: domain::ids::import_id(bucket, key, &version),
@@ -78,10 +80,10 @@ impl Bench {
                 stack.output("TalliesTable").expect("a table"),
             ),
             (
-                "IMPORTS_QUEUE_URL",
-                stack.output("ImportsQueueUrl").expect("a queue"),
+                "BULK_IMPORTS_QUEUE_URL",
+                stack.output("BulkImportsQueueUrl").expect("a queue"),
             ),
-            ("BATCHES_QUEUE_URL", &self.queue),
+            ("BULK_BATCHES_QUEUE_URL", &self.queue),
         ];
         Invocation::start(
             "chunk",

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use edge::queues;
+use ordermill::cloud::queue_of;
 use serde_json::Value;
 
 use crate::support::{file, read};
@@ -328,12 +329,12 @@ fn every_dead_letter_queue_is_emptied_and_watched() {
             "{short} is its name up to the first hyphen"
         );
         assert_eq!(named(dead), format!("{short}-dead"));
-        let output = format!(
-            "{}{}QueueUrl: {{Value: !Ref {source}}}",
-            short[..1].to_uppercase(),
-            &short[1..]
-        );
-        assert!(template.contains(&output), "{output}");
+        let output = template
+            .split_once(&format!("QueueUrl: {{Value: !Ref {source}}}"))
+            .and_then(|(before, _)| before.rsplit(' ').next())
+            .unwrap_or_else(|| panic!("no output of {source}"));
+        let output = queue_of(&format!("{output}QueueUrl"));
+        assert_eq!(output, Some(short.clone()));
         let largest = format!("MaximumMessageSize: {}", domain::limits::BYTES_PER_MESSAGE);
         assert!(
             resource(source).contains(&largest),
@@ -369,8 +370,8 @@ fn every_dead_letter_queue_is_emptied_and_watched() {
 fn operators_know_every_queue() {
     let template = text("template.yaml");
     let outputs = template.lines().filter_map(|line| {
-        let name = line.trim_start().split_once("QueueUrl:")?.0;
-        (!name.ends_with("Dead")).then(|| name.to_ascii_lowercase())
+        let output = line.trim_start().split_once(": {Value")?.0;
+        queue_of(output)
     });
     let known = queues::NAMES.map(str::to_owned);
     assert_eq!(outputs.collect::<BTreeSet<_>>(), BTreeSet::from(known));

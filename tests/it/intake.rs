@@ -1,5 +1,7 @@
 //! `chunk` over memory: what a file becomes, whatever happens to its message, its stream and its process.
 
+mod lanes;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -51,6 +53,7 @@ impl Bench {
             files: &self.files,
             batches: &self.batches,
             arrivals: &self.inbox,
+            lane: chunk::Lane::Bulk,
         };
         let delivery = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let invocation = Invocation {
@@ -382,6 +385,7 @@ async fn a_message_that_is_no_event_is_put_aside() {
         files: &bench.files,
         batches: &bench.batches,
         arrivals: &bench.inbox,
+        lane: chunk::Lane::Bulk,
     };
     let mut event = delivered("chunk", 0);
     event.records[0].body = Some("hello".to_owned());

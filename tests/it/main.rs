@@ -21,6 +21,7 @@ mod figures_on_stack;
 mod gateway;
 mod house;
 mod intake;
+mod lanes_on_stack;
 mod lifecycle;
 mod lists;
 mod measure;

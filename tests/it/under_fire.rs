@@ -197,7 +197,7 @@ impl Fire<'_> {
         let queue = self
             .deployed
             .stack
-            .output("BatchesQueueUrl")
+            .output("BulkBatchesQueueUrl")
             .expect("a queue");
         let waiting = self
             .sqs

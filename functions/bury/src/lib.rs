@@ -103,6 +103,7 @@ mod tests {
         };
         check("ordermill-batches-dead", "batches");
         check("my-mill-2-imports-dead", "imports");
+        check("my-mill-2-bulk_imports-dead", "bulk_imports");
         check("dead-dead-catalogs-dead", "catalogs");
         check("batches-dead", "batches");
         check("left-overs", "left-overs");

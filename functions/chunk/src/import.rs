@@ -15,8 +15,8 @@ use store::imports::{ImportRecord, Lease, Read, Taken};
 use store::lists::imports::Source;
 use tokio::time::Instant;
 
-use crate::Ports;
 use crate::reading::{Pause, Reading};
+use crate::{Lane, Ports};
 use edge::batches::Batches;
 
 /// What is under way when time runs out takes this long at most, to be sent and put on record.
@@ -37,6 +37,8 @@ pub enum Ended {
     Paused,
     /// Another run is reading the file.
     Held,
+    /// The file is too large for this lane. Nothing of it was sent.
+    TooLarge,
 }
 
 pub struct Import<'a, E, F, B, Q> {
@@ -101,6 +103,7 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
         let uploaded_at = self.object.uploaded_at;
         let batches = self.ports.batches;
         let mut reading = Reading::new(store, batches, lease, &record, uploaded_at, deadline);
+        reading.stops_at_a_window = matches!(self.ports.lane, Lane::Small { .. });
         let ended = loop {
             let mut reader = Reader::new(settings, record.content.clone());
             if let Some(checkpoint) = &record.checkpoint {
@@ -118,6 +121,14 @@ impl<E: Engine, F: Files, B: Batches, Q> Import<'_, E, F, B, Q> {
                     store.keep_import(lease, 0).await?;
                     tracing::info!(import.id = lease.import_id, "the time is up");
                     return Ok(Ended::Paused);
+                }
+                Err(Pause::TooLarge) => {
+                    store.keep_import(lease, 0).await?;
+                    tracing::info!(
+                        import.id = lease.import_id,
+                        "the file goes to the lane of large ones"
+                    );
+                    return Ok(Ended::TooLarge);
                 }
                 Err(Pause::Unreadable(reason)) => break Err(reason),
             }

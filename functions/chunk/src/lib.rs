@@ -20,6 +20,14 @@ use intake::Settings;
 use store::{Engine, Store};
 use tokio::time::Instant;
 
+/// Which files a run reads. A large file takes minutes; single orders and small files do not wait for it.
+pub enum Lane<'a, Q> {
+    /// Files of at most so many bytes, and of less than one window of orders. Others are passed on to the queue `bulk`.
+    Small { bytes: u64, bulk: &'a Q },
+    /// Whatever was passed on.
+    Bulk,
+}
+
 /// What a run needs of the outside.
 pub struct Ports<'a, E, F, B, Q> {
     pub store: &'a Store<E>,
@@ -27,6 +35,7 @@ pub struct Ports<'a, E, F, B, Q> {
     pub batches: &'a B,
     /// Where the messages about files come from.
     pub arrivals: &'a Q,
+    pub lane: Lane<'a, Q>,
 }
 
 pub async fn handle<E: Engine, F: Files, B: Batches, Q: Queue>(
@@ -44,11 +53,29 @@ pub async fn handle<E: Engine, F: Files, B: Batches, Q: Queue>(
             // It comes back: at once where time ran out, and later where somebody else is at it.
             Ok(Ended::Paused) => come_back(ports.arrivals, message, Duration::ZERO).await?,
             Ok(Ended::Held) => come_back(ports.arrivals, message, messages::LEASE).await?,
+            Ok(Ended::TooLarge) => match pass_on(ports, message).await {
+                Ok(()) => continue,
+                Err(fault) => messages::give_back(ports.arrivals, [(message, fault)]).await,
+            },
             Err(fault) => messages::give_back(ports.arrivals, [(message, fault)]).await,
         };
         response.batch_item_failures.extend(failures);
     }
     Ok(response)
+}
+
+/// The message is sent before it is acknowledged. A run that dies in between leaves a second message, which finds the file
+/// read, or being read.
+async fn pass_on<E, F, B, Q: Queue>(
+    ports: &Ports<'_, E, F, B, Q>,
+    message: &SqsMessage,
+) -> Result<(), Fault> {
+    match ports.lane {
+        Lane::Small { bulk, .. } => bulk.take_over(message).await,
+        Lane::Bulk => Err(Fault::Corrupt(
+            "no file is too large for its lane".to_owned(),
+        )),
+    }
 }
 
 async fn come_back(
@@ -68,7 +95,13 @@ async fn read<E: Engine, F: Files, B: Batches, Q: Queue>(
     started: Instant,
 ) -> Result<Ended, Fault> {
     let run = ids::short_hash(&[&invocation.draw.to_string()]);
-    for object in arrivals(message.body.as_deref().unwrap_or_default())? {
+    let objects = arrivals(message.body.as_deref().unwrap_or_default())?;
+    if let Lane::Small { bytes, .. } = ports.lane
+        && objects.iter().any(|object| object.size > bytes)
+    {
+        return Ok(Ended::TooLarge);
+    }
+    for object in objects {
         let import = Import {
             ports,
             settings,

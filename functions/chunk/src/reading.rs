@@ -24,6 +24,8 @@ const ROWS_PER_WINDOW: u64 = 10 * ORDERS_PER_WINDOW as u64;
 /// Why reading stopped before the end.
 pub enum Pause {
     TimeIsUp,
+    /// There is a whole window of orders, and there was to be less. It was neither announced nor sent.
+    TooLarge,
     /// What is wrong with the file, or with the object.
     Unreadable(String),
 }
@@ -33,6 +35,8 @@ pub struct Reading<'a, E, B> {
     batches: &'a B,
     lease: Lease<'a>,
     deadline: Instant,
+    /// Whether to give up before the first window is sent.
+    pub stops_at_a_window: bool,
     /// What was announced, maybe by a run before this one: it is never taken back.
     announced: Read,
     read: Read,
@@ -61,6 +65,7 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
             batches,
             lease,
             deadline,
+            stops_at_a_window: false,
             announced: record.read,
             read,
             window: Vec::new(),
@@ -99,6 +104,9 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
                     rows.drain(..).for_each(|row| self.take(row));
                     if !self.window_is_full() {
                         continue;
+                    }
+                    if self.stops_at_a_window {
+                        return Ok(Err(Pause::TooLarge));
                     }
                     let (window, behind) = self.cut(&mut reader).await?;
                     sending.push_back(send(window, behind));

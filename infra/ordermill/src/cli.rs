@@ -322,7 +322,7 @@ pub enum Failures {
 
 #[derive(Args)]
 pub struct Filter {
-    /// Only what came from this queue: batches, imports, catalogs, entries, refunds, notices, mail.
+    /// Only what came from this queue: batches, bulk_batches, imports, bulk_imports, catalogs, entries, refunds, notices, mail.
     #[arg(long)]
     pub queue: Option<String>,
     /// Only what failed in this way.

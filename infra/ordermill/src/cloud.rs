@@ -204,12 +204,10 @@ impl Stack {
         SqsSources::new(self.cloud.sqs(), self.queues())
     }
 
-    /// Their URLs, by their short names. An output `BatchesQueueUrl` is the queue `batches`.
+    /// Their URLs, by their short names.
     pub fn queues(&self) -> BTreeMap<String, String> {
-        let sources = self.outputs.iter().filter_map(|(key, url)| {
-            let name = key.strip_suffix("QueueUrl")?;
-            (!name.ends_with("Dead")).then(|| (name.to_ascii_lowercase(), url.clone()))
-        });
+        let outputs = self.outputs.iter();
+        let sources = outputs.filter_map(|(key, url)| Some((queue_of(key)?, url.clone())));
         sources.collect()
     }
 
@@ -226,4 +224,21 @@ impl Stack {
             fastrand::u64(..),
         ))
     }
+}
+
+/// The short name of the queue whose URL this output is: `BulkImportsQueueUrl` is that of `bulk_imports`. None for other
+/// outputs, and for dead-letter queues.
+pub fn queue_of(output: &str) -> Option<String> {
+    let name = output.strip_suffix("QueueUrl")?;
+    if name.ends_with("Dead") {
+        return None;
+    }
+    let mut short = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !short.is_empty() {
+            short.push('_');
+        }
+        short.push(letter.to_ascii_lowercase());
+    }
+    Some(short)
 }

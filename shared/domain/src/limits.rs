@@ -40,6 +40,10 @@ pub const ORDERS_PER_WINDOW: usize = 1_000;
 /// magnitude more than a day of any business we know. At this size a file is read within one invocation's time.
 pub const FILE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
+/// Bytes of a file that is small work: a thousand rows of usual length, which one run reads and sends within a second. Larger
+/// files, and files with a whole window of orders (a compressed one may have it), have a lane of their own.
+pub const SMALL_FILE_BYTES: u64 = 64 * 1024;
+
 /// Bytes of one row of a file. A queue message carries 256 KB, so no longer order could travel on: what is longer is
 /// nearly always a quote that was never closed.
 pub const ROW_BYTES: usize = 256 * 1024;

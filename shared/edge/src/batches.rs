@@ -1,4 +1,4 @@
-//! The queue of batches, for those who put something into it: a message for each batch.
+//! The queues of batches, for those who put something into one: a message for each batch.
 
 use domain::limits::BYTES_PER_BATCH;
 use domain::{Batch, Fault};
@@ -22,7 +22,7 @@ impl Batches for SqsOutbox {
                 "{} bytes in one batch",
                 body.len()
             );
-            // A large import does not keep a small one waiting.
+            // A large import does not keep another one of its lane waiting.
             let group = batch.import_id;
             messages.push(Outgoing { group, body });
         }

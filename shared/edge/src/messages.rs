@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsMessage};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsEvent, SqsMessage};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use domain::Fault;
@@ -40,6 +40,9 @@ pub trait Queue {
 
     /// Puts a copy of the message where people look, with what is wrong with it.
     fn bury(&self, message: &SqsMessage, fault: &Fault) -> impl Future<Output = Result<(), Fault>>;
+
+    /// Takes over the message of another queue. The copy is a new message: if it fails, it is a failure of this queue.
+    fn take_over(&self, message: &SqsMessage) -> impl Future<Output = Result<(), Fault>>;
 }
 
 pub fn hold(message: &SqsMessage, time: Duration) -> Hold {
@@ -158,6 +161,16 @@ pub struct SqsQueue {
     pub dead_url: String,
 }
 
+impl SqsQueue {
+    /// Whether the messages of an invocation come from this queue. All of them come from one.
+    pub fn is_source_of(&self, event: &SqsEvent) -> bool {
+        let arn = event.records.first();
+        let arn = arn.and_then(|message| message.event_source_arn.as_deref());
+        let name = arn.and_then(|arn| arn.rsplit(':').next());
+        name.is_some() && name == self.url.rsplit('/').next()
+    }
+}
+
 impl Queue for SqsQueue {
     async fn hold(&self, holds: Vec<Hold>) -> Result<(), Fault> {
         if holds.is_empty() {
@@ -206,6 +219,20 @@ impl Queue for SqsQueue {
             .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
         Ok(())
     }
+
+    async fn take_over(&self, message: &SqsMessage) -> Result<(), Fault> {
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(message.body.as_deref().unwrap_or_default())
+            .set_message_group_id(aside::group(message).map(str::to_owned));
+        request
+            .send()
+            .await
+            .map_err(|error| Fault::Transient(DisplayErrorContext(error).to_string()))?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -231,5 +258,30 @@ mod tests {
                 received > 1
             );
         }
+    }
+    #[test]
+    fn an_event_is_of_the_queue_that_its_messages_name() {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .build();
+        let queue = SqsQueue {
+            client: aws_sdk_sqs::Client::from_conf(config),
+            url: "https://sqs.eu-central-1.amazonaws.com/123456789012/my-mill-bulk_imports"
+                .to_owned(),
+            dead_url: String::new(),
+        };
+        let from = |arn: Option<&str>| {
+            let mut event = SqsEvent::default();
+            let mut message = SqsMessage::default();
+            message.event_source_arn = arn.map(str::to_owned);
+            event.records.push(message);
+            queue.is_source_of(&event)
+        };
+        let arn = |name: &str| format!("arn:aws:sqs:eu-central-1:123456789012:{name}");
+        assert!(from(Some(&arn("my-mill-bulk_imports"))));
+        assert!(!from(Some(&arn("my-mill-imports"))));
+        assert!(!from(Some(&arn("bulk_imports"))));
+        assert!(!from(None));
+        assert!(!queue.is_source_of(&SqsEvent::default()));
     }
 }

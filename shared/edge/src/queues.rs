@@ -72,9 +72,24 @@ pub struct Depth {
 }
 
 /// Their short names, by which people call them. What retries a message and what pauses a queue know no other.
-pub const NAMES: [&str; 8] = [
-    "batches", "imports", "catalogs", "entries", "refunds", "notices", "mail", "feedback",
+pub const NAMES: [&str; 10] = [
+    "batches",
+    BULK_BATCHES,
+    "imports",
+    "bulk_imports",
+    "catalogs",
+    "entries",
+    "refunds",
+    "notices",
+    "mail",
+    "feedback",
 ];
+
+/// The batches of large files.
+const BULK_BATCHES: &str = "bulk_batches";
+
+/// The queues whose messages are batches of orders: those of small work, and those of large files.
+pub const OF_BATCHES: [&str; 2] = ["batches", BULK_BATCHES];
 
 /// The variables that hold a queue's URL, and the id of what hands its messages to a function.
 pub fn variables(name: &str) -> [String; 2] {

@@ -204,7 +204,9 @@ async fn periods_add_up_what_their_days_have() {
     for (field, value) in [
         ("completed_today", 6),
         ("failed_today", 0),
-        ("batches_waiting", 3),
+        // In both lanes.
+        ("batches_waiting", 43),
+        ("batches_in_flight", 22),
         ("pending_rows", 0),
     ] {
         assert_eq!(data[field], value, "{field}");

@@ -26,6 +26,7 @@ pub async fn read_in(bench: &Bench, key: &str) -> Vec<Batch> {
         files: &files,
         batches: &batches,
         arrivals: &inbox,
+        lane: chunk::Lane::Bulk,
     };
     let settings = Settings {
         default_currency: "USD".parse().expect("a currency"),

@@ -197,7 +197,12 @@ async fn failures_are_listed_by_what_is_known_of_them() {
 #[tokio::test]
 async fn a_queue_is_paused_and_goes_on() {
     let bench = Bench::new();
-    let queues = |state: &str| json!([{"name": "batches", "waiting": 3, "in_flight": 2, "dead": 1, "state": state}]);
+    let queues = |state: &str| {
+        json!([
+            {"name": "batches", "waiting": 3, "in_flight": 2, "dead": 1, "state": state},
+            {"name": "bulk_batches", "waiting": 40, "in_flight": 20, "dead": 0, "state": "working"},
+        ])
+    };
     assert_eq!(bench.get("/queues").await.data(), &queues("working"));
     for (wish, state) in [
         ("pause", "paused"),

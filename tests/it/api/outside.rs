@@ -61,6 +61,15 @@ fn depth() -> Depth {
     }
 }
 
+fn bulk_depth() -> Depth {
+    Depth {
+        name: "bulk_batches",
+        waiting: 40,
+        in_flight: 20,
+        dead: 0,
+    }
+}
+
 impl Outside {
     fn pulse(&self) -> Pulse {
         match *self.0.paused.lock().expect("a lock") {
@@ -82,11 +91,14 @@ impl Outside {
 
 impl query::outside::Outside for Outside {
     fn depths(&self) -> BoxFuture<'_, Result<Vec<Depth>, Fault>> {
-        self.answer(vec![depth()])
+        self.answer(vec![depth(), bulk_depth()])
     }
 
     fn queues(&self) -> BoxFuture<'_, Result<Vec<(Depth, Pulse)>, Fault>> {
-        self.answer(vec![(depth(), self.pulse())])
+        self.answer(vec![
+            (depth(), self.pulse()),
+            (bulk_depth(), Pulse::Working),
+        ])
     }
 
     fn names(&self) -> Vec<&'static str> {

@@ -40,6 +40,7 @@ pub enum Promise {
     ContactsAreOfOrders,
     AddressesAreFound,
     NotificationsAreCounted,
+    SmallWorkWaitsForNoBulk,
 }
 
 pub type Violations = Vec<(Promise, String)>;

@@ -10,7 +10,6 @@ use dispatch::ports::Saga;
 use domain::{Batch, Charged, Fault, Reason, Refused};
 use edge::Invocation;
 use edge::resend::{self, Claim, NotSent, Resent, Sources};
-use intake::Settings;
 use jiff::SignedDuration;
 use payments::Patient;
 use serde_json::Value;
@@ -26,7 +25,7 @@ use super::sabotage::Sabotage;
 use super::state_machine::{self, Tasks};
 use super::wired::Wired;
 use super::world::{GARBAGE, World};
-use super::{refunds, stream, telling};
+use super::{lanes, refunds, stream, telling};
 
 /// How long the terms let a payment be pending.
 const TIME_LIMIT: SignedDuration = SignedDuration::from_mins(10);
@@ -55,7 +54,14 @@ pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
             world.imports.clone(),
             1,
             minutes(5),
-            chunk,
+            lanes::chunk,
+        )));
+        tasks.push(spawn_local(poll(
+            world.clone(),
+            world.bulk_imports.clone(),
+            1,
+            minutes(5),
+            lanes::chunk_bulk,
         )));
         tasks.push(spawn_local(poll(
             world.clone(),
@@ -70,6 +76,13 @@ pub fn start(world: &Rc<World>) -> Vec<JoinHandle<()>> {
             10,
             seconds(45),
             dispatch,
+        )));
+        tasks.push(spawn_local(poll(
+            world.clone(),
+            world.bulk_batches.clone(),
+            lanes::BULK_AT_ONCE,
+            seconds(45),
+            lanes::dispatch_bulk,
         )));
         tasks.push(spawn_local(poll(
             world.clone(),
@@ -127,25 +140,10 @@ async fn poll<F: Future<Output = Result<SqsBatchResponse, Fault>> + 'static>(
             });
             queue.delete(&messages);
         }
+        if let Some(rest) = world.bulk_rest.filter(|_| queue.name == "bulk_batches") {
+            tokio::time::sleep(rest).await;
+        }
     }
-}
-
-async fn chunk(
-    world: Rc<World>,
-    event: SqsEvent,
-    at: Invocation,
-) -> Result<SqsBatchResponse, Fault> {
-    let ports = chunk::Ports {
-        store: &world.store(),
-        files: &world.bucket,
-        batches: &*world.batches,
-        arrivals: &*world.imports,
-    };
-    let settings = Settings {
-        default_currency: "USD".parse().expect("a currency"),
-        total_policy: Default::default(),
-    };
-    chunk::handle(&ports, &settings, event, at).await
 }
 
 async fn catalog(
@@ -203,7 +201,7 @@ async fn expiries(world: Rc<World>) {
         tokio::time::sleep(Duration::from_secs(60)).await;
         // One that fails is not repeated.
         let _sent = invoke(&world, Duration::from_secs(50), |world, at| async move {
-            expire::handle(&world.store(), &*world.batches, at).await
+            expire::handle(&world.store(), world.small_batches(), at).await
         })
         .await;
         let _sent = invoke(&world, Duration::from_secs(50), |world, at| async move {
@@ -304,14 +302,21 @@ async fn tell(world: &Rc<World>, body: String) -> Option<Taken> {
         let (signature, body) = (signature.clone(), body.clone());
         async move {
             let parts = (Some(signature.as_str()), body.as_bytes());
-            webhooks::take(&world.store(), &world.key, &*world.batches, parts, at.now).await
+            webhooks::take(
+                &world.store(),
+                &world.key,
+                world.small_batches(),
+                parts,
+                at.now,
+            )
+            .await
         }
     });
     told.await.ok()
 }
 
 /// An execution of the saga: it goes on when nobody waits for it any more.
-struct Execution(Rc<World>);
+pub struct Execution(pub Rc<World>);
 
 impl Saga for Execution {
     async fn run(&self, batch: &Batch) -> Result<(), Fault> {

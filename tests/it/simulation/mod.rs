@@ -12,6 +12,7 @@ mod figures;
 mod files;
 mod gateway;
 pub mod invocation;
+mod lanes;
 mod ledger;
 mod mill;
 mod miscounting;
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 use auditor::{Auditor, Promise, Violations};
 use chance::Counts;
 use figures::FiguresAuditor;
+use lanes::{LanesAuditor, Load, Served};
 use sabotage::Sabotage;
 use serde_json::Value;
 use store::Store;
@@ -39,6 +41,8 @@ use world::World;
 
 struct Run {
     violations: Violations,
+    /// The batches, in the order in which they were taken up.
+    served: Vec<Served>,
     counts: Counts,
     /// What everything came to: two runs of a seed have the same.
     print: u64,
@@ -49,6 +53,10 @@ fn definition() -> Value {
 }
 
 fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
+    run_with(seed, definition, sabotage, Load::Any)
+}
+
+fn run_with(seed: u64, definition: &Value, sabotage: Option<Sabotage>, load: Load) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -56,7 +64,8 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         .expect("a runtime");
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let world = World::new(seed, definition, sabotage);
+        let world = World::new(seed, definition, sabotage, load);
+        let lanes = LanesAuditor::watch(&world);
         let book = world.gateway.shared();
         let memory = world.engine.memory.clone();
         let auditor = Auditor::watch(&memory, book.clone());
@@ -71,6 +80,7 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
         );
         violations.extend(figures.conclude(&memory, &world.calendar.zone).await);
         violations.extend(telling::conclude(&memory, &world.post));
+        violations.extend(lanes.conclude());
         if !ended {
             violations.push((
                 Promise::EverythingEnds,
@@ -122,6 +132,7 @@ fn run(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Run {
             memory.items(store::schema::Table::Orders).len() as u64;
         Run {
             violations,
+            served: lanes.served(),
             counts,
             print: units.wrapping_mul(31).wrapping_add(requests) ^ world.chance.draw(),
         }
@@ -174,6 +185,7 @@ fn no_seed_breaks_a_promise() {
         "store conflict",
         "process died",
         "message received twice",
+        "large file passed on",
         "approved late",
         "clock jumped",
         "gateway's answer lost",

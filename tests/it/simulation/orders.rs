@@ -59,17 +59,22 @@ pub fn catalog(chance: &Chance) -> Catalog {
     }
 }
 
-pub fn files(chance: &Chance, products: u64) -> Vec<OrderFile> {
+/// So many rows in each file, or any number of them in some.
+pub fn files(chance: &Chance, products: u64, rows: Option<Vec<u64>>) -> Vec<OrderFile> {
     // Few customers, or more than an entry of the journal has.
     let customers = [9, 60][chance.below(2) as usize];
     let mut rows_so_far: Vec<Row> = Vec::new();
-    let files = (0..1 + chance.below(3)).map(|file| {
+    let rows = rows.unwrap_or_else(|| {
+        let files = 0..1 + chance.below(3);
+        files.map(|_| 10 + chance.below(90)).collect()
+    });
+    let files = rows.into_iter().enumerate().map(|(file, count)| {
         let key = format!("imports/orders-{file}.csv");
         let stated = chance.below(3) > 0;
         let mut content = "order_id,customer_id,customer_email,product_sku,quantity".to_owned();
         content.push_str(if stated { ",unit_price\n" } else { "\n" });
         let mut rows = Vec::new();
-        for number in 1..=10 + chance.below(90) {
+        for number in 1..=count {
             // A row before this one, whose order id is stated again.
             let repeated = match chance.below(15) {
                 0 if !rows_so_far.is_empty() => {

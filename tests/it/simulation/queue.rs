@@ -62,7 +62,11 @@ pub struct SimQueue {
     pub corrupt: RefCell<Vec<String>>,
     /// Something was sent, or is visible sooner than it was to be.
     changed: tokio::sync::Notify,
+    /// Looks at what is taken, and at what could have been taken and is not.
+    pub watcher: RefCell<Option<Watcher>>,
 }
+
+pub type Watcher = Box<dyn Fn(&str, &[&str], &[&str])>;
 
 impl SimQueue {
     pub fn new(
@@ -81,6 +85,7 @@ impl SimQueue {
             dead,
             corrupt: RefCell::default(),
             changed: tokio::sync::Notify::new(),
+            watcher: RefCell::default(),
         }
     }
 
@@ -143,7 +148,8 @@ impl SimQueue {
             .filter(|at| messages[*at].visible_at <= now)
             .collect();
         self.chance.shuffle(&mut visible);
-        visible.truncate(most);
+        let left = visible.split_off(visible.len().min(most));
+        self.watched(&messages, &visible, &left);
         let unkind = self.chance.plan().queue;
         let received = visible.into_iter().map(|at| {
             let message = &mut messages[at];
@@ -177,6 +183,17 @@ impl SimQueue {
             received
         });
         received.collect()
+    }
+
+    fn watched(&self, messages: &[Message], taken: &[usize], left: &[usize]) {
+        let watcher = self.watcher.borrow();
+        let Some(watcher) = watcher.as_ref() else {
+            return;
+        };
+        let bodies = |of: &[usize]| -> Vec<&str> {
+            of.iter().map(|at| messages[*at].body.as_str()).collect()
+        };
+        watcher(self.name, &bodies(taken), &bodies(left));
     }
 
     /// What was received too often is not received again.
@@ -250,6 +267,12 @@ impl Queue for SimQueue {
         };
         dead.push_saying(message.body.clone().unwrap_or_default(), said);
         Ok(())
+    }
+
+    async fn take_over(&self, message: &SqsMessage) -> Result<(), Fault> {
+        self.chance.count("large file passed on", 1);
+        let body = message.body.clone().unwrap_or_default();
+        self.send_all(vec![body]).await
     }
 }
 

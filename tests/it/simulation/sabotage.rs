@@ -77,6 +77,8 @@ pub enum Sabotage {
     CountsNotificationsAgain,
     /// A notification changes its status, and the counters stay as they are.
     CountsNoOutcomes,
+    /// Single orders, small files and reviews go through the lane of large files.
+    SendsSmallWorkWithBulk,
 }
 
 impl Sabotage {
@@ -111,6 +113,7 @@ impl Sabotage {
         Sabotage::ForgetsUploadTimes,
         Sabotage::CountsNotificationsAgain,
         Sabotage::CountsNoOutcomes,
+        Sabotage::SendsSmallWorkWithBulk,
     ];
 
     /// The promise that is broken first of all.
@@ -149,6 +152,7 @@ impl Sabotage {
             Sabotage::CountsNotificationsAgain | Sabotage::CountsNoOutcomes => {
                 Promise::NotificationsAreCounted
             }
+            Sabotage::SendsSmallWorkWithBulk => Promise::SmallWorkWaitsForNoBulk,
         }
     }
 }

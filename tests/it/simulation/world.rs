@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::chance::Chance;
 use super::files::SimFiles;
 use super::gateway::SimGateway;
+use super::lanes::Load;
 use super::mill;
 use super::orders::{self, Catalog, OrderFile};
 use super::queue::SimQueue;
@@ -38,8 +39,14 @@ pub struct World {
     pub sabotage: Option<Sabotage>,
     /// Invocations under way.
     pub running: Cell<usize>,
+    /// Batches of small work, and of large files.
     pub batches: Rc<SimQueue>,
+    pub bulk_batches: Rc<SimQueue>,
+    /// Every file is announced here. Large ones are passed on.
     pub imports: Rc<SimQueue>,
+    pub bulk_imports: Rc<SimQueue>,
+    /// A worker of bulk batches rests so long after each message.
+    pub bulk_rest: Option<Duration>,
     pub catalogs: Rc<SimQueue>,
     /// Entries of the journal that are to be entered in the figures once more.
     pub entries: Rc<SimQueue>,
@@ -51,7 +58,7 @@ pub struct World {
     pub post: SimPost,
     pub streams: [Stream; 3],
     /// Where each queue puts messages aside.
-    pub dead: [Rc<SimQueue>; 7],
+    pub dead: [Rc<SimQueue>; 9],
     pub catalog: Catalog,
     pub files: Vec<OrderFile>,
     pub bucket: SimFiles,
@@ -64,17 +71,20 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, definition: &Value, sabotage: Option<Sabotage>) -> Rc<World> {
+    pub fn new(seed: u64, definition: &Value, sabotage: Option<Sabotage>, load: Load) -> Rc<World> {
         // Patience draws from here.
         fastrand::seed(seed);
         let chance = Rc::new(Chance::new(seed));
+        if load == Load::SinglesBehindALargeFile {
+            chance.keep_clocks();
+        }
         let plan = chance.plan();
         let memory = MemoryEngine::with_faults(chance.draw(), plan.store);
         if let Some(most) = plan.hold_ms {
             memory.hold_items(chance.draw(), most / 4..=most);
         }
         let catalog = orders::catalog(&chance);
-        let files = orders::files(&chance, catalog.stocked.len() as u64);
+        let files = orders::files(&chance, catalog.stocked.len() as u64, load.rows());
         let queue = |name, seconds, dead| {
             SimQueue::new(name, Duration::from_secs(seconds), chance.clone(), dead)
         };
@@ -87,6 +97,8 @@ impl World {
             dead("refunds-dead"),
             dead("notices-dead"),
             dead("mail-dead"),
+            dead("bulk_batches-dead"),
+            dead("bulk_imports-dead"),
         ];
         let aside = |at: usize| Some(dead[at].clone());
         let mut saga = definition.clone();
@@ -103,7 +115,10 @@ impl World {
             sabotage,
             running: Cell::new(0),
             batches: Rc::new(queue("batches", 270, aside(0))),
+            bulk_batches: Rc::new(queue("bulk_batches", 270, aside(7))),
             imports: Rc::new(queue("imports", 300, aside(1))),
+            bulk_imports: Rc::new(queue("bulk_imports", 300, aside(8))),
+            bulk_rest: load.bulk_rest(plan.trouble),
             catalogs: Rc::new(queue("catalogs", 300, aside(2))),
             entries: Rc::new(queue("entries", 360, aside(3))),
             refunds: Rc::new(queue("refunds", 120, aside(4))),
@@ -183,10 +198,20 @@ impl World {
         }
     }
 
-    pub fn queues(&self) -> [&Rc<SimQueue>; 7] {
+    /// Where batches of small work go.
+    pub fn small_batches(&self) -> &SimQueue {
+        match self.sabotage {
+            Some(Sabotage::SendsSmallWorkWithBulk) => &self.bulk_batches,
+            _ => &self.batches,
+        }
+    }
+
+    pub fn queues(&self) -> [&Rc<SimQueue>; 9] {
         let World {
             batches,
+            bulk_batches,
             imports,
+            bulk_imports,
             catalogs,
             entries,
             refunds,
@@ -194,7 +219,17 @@ impl World {
             mail,
             ..
         } = self;
-        [batches, imports, catalogs, entries, refunds, notices, mail]
+        [
+            batches,
+            bulk_batches,
+            imports,
+            bulk_imports,
+            catalogs,
+            entries,
+            refunds,
+            notices,
+            mail,
+        ]
     }
 
     fn is_at_rest(&self) -> bool {

@@ -44,6 +44,16 @@ pub fn command(function: &str, port: u16) -> Command {
         ("SUPPRESSIONS_TABLE", "suppressions"),
         ("BATCHES_QUEUE_URL", "http://127.0.0.1/batches"),
         ("BATCHES_DEAD_QUEUE_URL", "http://127.0.0.1/batches-dead"),
+        ("BULK_BATCHES_QUEUE_URL", "http://127.0.0.1/bulk_batches"),
+        (
+            "BULK_BATCHES_DEAD_QUEUE_URL",
+            "http://127.0.0.1/bulk_batches-dead",
+        ),
+        ("BULK_IMPORTS_QUEUE_URL", "http://127.0.0.1/bulk_imports"),
+        (
+            "BULK_IMPORTS_DEAD_QUEUE_URL",
+            "http://127.0.0.1/bulk_imports-dead",
+        ),
         ("IMPORTS_QUEUE_URL", "http://127.0.0.1/imports"),
         ("IMPORTS_DEAD_QUEUE_URL", "http://127.0.0.1/imports-dead"),
         ("CATALOGS_QUEUE_URL", "http://127.0.0.1/catalogs"),

@@ -119,6 +119,10 @@ impl Batches for MemoryBatches {
 pub struct MemoryInbox {
     pub holds: Mutex<Vec<Hold>>,
     pub buried: Mutex<Vec<Fault>>,
+    /// The bodies of what it took over from another queue.
+    pub taken_over: Mutex<Vec<String>>,
+    /// It takes nothing over.
+    pub is_away: bool,
 }
 
 impl Queue for MemoryInbox {
@@ -129,6 +133,15 @@ impl Queue for MemoryInbox {
 
     async fn bury(&self, _message: &SqsMessage, fault: &Fault) -> Result<(), Fault> {
         self.buried.lock().expect("a lock").push(fault.clone());
+        Ok(())
+    }
+
+    async fn take_over(&self, message: &SqsMessage) -> Result<(), Fault> {
+        if self.is_away {
+            return Err(Fault::Transient("no answer".to_owned()));
+        }
+        let body = message.body.clone().expect("a body");
+        self.taken_over.lock().expect("a lock").push(body);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::tally::Figures;
 use domain::{Currency, Fault};
-use edge::queues::Depth;
+use edge::queues::{self, Depth};
 use futures::try_join;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
@@ -30,7 +30,7 @@ pub struct Realtime {
     running_imports: u64,
     /// That came by themselves.
     running_orders: u64,
-    /// As the queue says, which does not know exactly itself.
+    /// In the queues of both lanes, as they say: they do not know it exactly.
     batches_waiting: u64,
     batches_in_flight: u64,
     completed_today: u64,
@@ -65,16 +65,17 @@ impl Realtime {
     fn new<'a>(
         timestamp: Timestamp,
         (underway, today): Today,
-        mut depths: impl Iterator<Item = &'a Depth>,
+        depths: impl Iterator<Item = &'a Depth>,
     ) -> Result<Realtime, Fault> {
-        let batches = depths.find(|depth| depth.name == "batches");
+        let batches = depths.filter(|depth| queues::OF_BATCHES.contains(&depth.name));
+        let batches: Vec<&Depth> = batches.collect();
         let mut realtime = Realtime {
             timestamp,
             pending_rows: underway.rows,
             running_imports: underway.files,
             running_orders: underway.orders,
-            batches_waiting: batches.map_or(0, |depth| depth.waiting),
-            batches_in_flight: batches.map_or(0, |depth| depth.in_flight),
+            batches_waiting: batches.iter().map(|depth| depth.waiting).sum(),
+            batches_in_flight: batches.iter().map(|depth| depth.in_flight).sum(),
             completed_today: 0,
             failed_today: 0,
             today: BTreeMap::new(),

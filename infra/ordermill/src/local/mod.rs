@@ -89,7 +89,7 @@ impl Workspace {
 }
 
 /// The template's parameters for this machine.
-pub fn parameters(concurrency: u16) -> [(&'static str, String); 3] {
+pub fn parameters(concurrency: u16) -> [(&'static str, String); 4] {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -98,6 +98,8 @@ pub fn parameters(concurrency: u16) -> [(&'static str, String); 3] {
     [
         ("Architecture", architecture.to_owned()),
         ("DispatchConcurrency", concurrency.to_string()),
+        // The service's smallest number: small work waits for no other here either.
+        ("SmallDispatchConcurrency", "2".to_owned()),
         ("MailConcurrency", "2".to_owned()),
     ]
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use domain::Fault;
+use edge::queues;
 use edge::resend::{self, Claim};
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
@@ -74,7 +75,7 @@ pub async fn discard(global: &Global, stack: &Stack, which: &Which) -> Result<bo
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let of_batches = |(_, answer): &Answer| matches!(answer, Ok(Changed::Done(record)) if record.listed.queue == "batches");
+    let of_batches = |(_, answer): &Answer| matches!(answer, Ok(Changed::Done(record)) if queues::OF_BATCHES.contains(&record.listed.queue.as_str()));
     let unsettled = answers.iter().any(of_batches);
     let done = report(global, Decision::Discard, &answers)?;
     if unsettled && !global.json {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use domain::Currency;
 use domain::tally::Figures;
 use edge::queues;
+use futures::future::try_join_all;
 use serde::Serialize;
 use store::tallies::DayFigures;
 use store::{Engine, Store};
@@ -22,7 +23,7 @@ pub struct Realtime {
     running_imports: u64,
     /// That came by themselves.
     running_orders: u64,
-    /// As the queue says, which does not know exactly itself.
+    /// In the queues of both lanes, as they say: they do not know it exactly.
     batches_waiting: u64,
     batches_in_flight: u64,
     completed_today: u64,
@@ -40,15 +41,19 @@ impl Realtime {
     ) -> Result<Realtime> {
         let underway = store.underway().await?;
         let sqs = stack.cloud.sqs();
-        let batches = queues::count(&sqs, stack.output("BatchesQueueUrl")?);
-        let (batches_waiting, batches_in_flight) =
-            batches.await.context("asking the queue of batches")?;
+        let of_batches = [
+            stack.output("BatchesQueueUrl")?,
+            stack.output("BulkBatchesQueueUrl")?,
+        ];
+        let counts = of_batches.map(|url| queues::count(&sqs, url));
+        let counts = try_join_all(counts).await;
+        let counts = counts.context("asking the queues of batches")?;
         let mut realtime = Realtime {
             pending_rows: underway.rows,
             running_imports: underway.files,
             running_orders: underway.orders,
-            batches_waiting,
-            batches_in_flight,
+            batches_waiting: counts.iter().map(|(waiting, _)| waiting).sum(),
+            batches_in_flight: counts.iter().map(|(_, in_flight)| in_flight).sum(),
             completed_today: 0,
             failed_today: 0,
             revenue_today: BTreeMap::new(),
