@@ -30,6 +30,19 @@ impl Key {
         }
     }
 
+    /// The key of an item of a table. A key attribute that is missing, or not a string, is an empty string.
+    pub fn of_item(table: Table, item: &Item) -> Key {
+        let string = |name: &str| match item.get(name) {
+            Some(Value::S(value)) => value.clone(),
+            _ => String::new(),
+        };
+        Key {
+            table,
+            partition: string(table.partition()),
+            sort: table.sort().map(string),
+        }
+    }
+
     /// An item that holds its key, and nothing else.
     pub fn item(&self) -> Item {
         let mut item = Item::default();
@@ -85,6 +98,15 @@ pub enum Write {
     },
     /// Takes the whole item away. Where there is none, and the condition lets it be, nothing is left to do.
     Delete { key: Key, condition: Condition },
+}
+
+impl Write {
+    pub fn table(&self) -> Table {
+        match self {
+            Write::Put { table, .. } => *table,
+            Write::Update { key, .. } | Write::Delete { key, .. } => key.table,
+        }
+    }
 }
 
 /// Why a single write did not happen.

@@ -1,11 +1,13 @@
-//! What an engine has to do, as cases that run on both: on `memory` here, on `dynamo` wherever a stack is up.
+//! What an engine has to do, as cases that run on each: on `memory` and `disk` here, on `dynamo` wherever a stack is up.
 //!
 //! Tables may be shared with others, so each case keeps to keys of its own run and assumes no table to be empty.
 //! What an index shows may come late: cases wait for it. Knows no engine's inside, and no fault on request.
 //! Owns the list of cases and what they share; the cases are in `writes`, `transactions`, `reads`,
-//! `ranges` and `directions`.
+//! `ranges` and `directions`. `random` compares engines on operations that nobody thought of.
 
 mod directions;
+mod operations;
+pub mod random;
 mod ranges;
 mod reads;
 mod transactions;
@@ -45,6 +47,19 @@ macro_rules! cases {
                 }
             )+)+
         }
+
+        mod on_disk {
+            use disk::DiskEngine;
+
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    let engine = DiskEngine::in_memory().expect("a database");
+                    let case = super::Case { engine: &engine, run: "d", name: stringify!($case) };
+                    super::$file::$case(&case).await;
+                }
+            )+)+
+        }
     };
 }
 
@@ -52,6 +67,8 @@ cases![
     writes: [
         put_if_absent_twice,
         every_condition,
+        nested_conditions_hold_as_one,
+        hundred_operands_pass_and_one_more_is_refused,
         put_replaces_the_whole_item,
         set_add_remove,
         numbers_are_values_not_digits,

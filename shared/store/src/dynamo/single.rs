@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{
-    Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 use domain::Fault;
 
@@ -45,7 +45,7 @@ impl DynamoEngine {
             .set_item(Some(attributes(item)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .build()
             .map_err(incomplete)
@@ -64,7 +64,7 @@ impl DynamoEngine {
             .set_update_expression(expression.update.clone())
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .build()
             .map_err(incomplete)
@@ -77,7 +77,7 @@ impl DynamoEngine {
             .set_key(Some(key_attributes(key)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .build()
             .map_err(incomplete)
@@ -97,7 +97,7 @@ impl DynamoEngine {
             .set_item(Some(attributes(item)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()
@@ -125,7 +125,7 @@ impl DynamoEngine {
             .set_update_expression(expression.update.clone())
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()
@@ -151,7 +151,7 @@ impl DynamoEngine {
             .set_key(Some(key_attributes(key)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()

@@ -14,10 +14,13 @@ use super::faults::Dice;
 use super::holds::Holds;
 use super::places::Places;
 use super::tokens::Tokens;
-use super::units::{ReadUnits, WriteUnits, bill};
+use super::units::{ReadUnits, WriteUnits, bill, bill_read, size};
 use crate::engine::UPDATES_PER_REQUEST;
 use crate::ops::{Item, Key, TransactError, Verdict, Write, WriteError};
 use crate::schema::Table;
+
+/// Read units for each started 4 KB of a transactional read.
+const TRANSACTIONAL: f64 = 2.0;
 
 #[derive(Debug)]
 pub struct State {
@@ -129,6 +132,7 @@ impl State {
             .done(token, writes, now)
             .map_err(TransactError::Fault)?
         {
+            self.bill_replay(writes).map_err(TransactError::Fault)?;
             return Ok(None);
         }
         let prospects = writes.iter().map(|write| self.prospect(write));
@@ -165,6 +169,16 @@ impl State {
         self.transactions += 1;
         self.tokens.remember(token, writes, now);
         Ok(time)
+    }
+
+    /// A transaction that was already done under its token reads its items, and writes nothing.
+    fn bill_replay(&mut self, writes: &[Write]) -> Result<(), Fault> {
+        for write in writes {
+            let key = check::target(write)?;
+            let bytes = self.item(&key).map_or(0, size);
+            bill_read(&mut self.read_units, key.table, None, bytes, TRANSACTIONAL);
+        }
+        Ok(())
     }
 
     /// Stores what a test wants to be there, unconditionally and without a draw.
