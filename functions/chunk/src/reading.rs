@@ -105,6 +105,8 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
                         break Err(Pause::TimeIsUp);
                     }
                 }
+                // A file may hold nothing that fills a window.
+                Ok(Step::More) if Instant::now() >= self.deadline => break Err(Pause::TimeIsUp),
                 Ok(Step::More) => {
                     if let Some(offset) = reader.jump() {
                         body = match files.open(object, offset).await? {
