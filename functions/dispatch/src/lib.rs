@@ -42,7 +42,7 @@ async fn settle<E: Engine>(
     message: &SqsMessage,
 ) -> Result<(), Fault> {
     let body = message.body.as_deref().unwrap_or_default();
-    let mut batch: Batch = serde_json::from_str(body)
+    let mut batch: Batch = edge::objects::from_str(body)
         .map_err(|error| Fault::unreadable("not a batch", error.line(), error.column()))?;
     batch.check()?;
     store
