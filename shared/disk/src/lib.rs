@@ -81,7 +81,7 @@ impl Engine for DiskEngine {
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        let request = requests::Single::new(write);
+        let request = requests::Single::new(write).map_err(WriteError::Fault)?;
         let response = self.run(move |database| request.send(database)).await;
         response.map_err(|error| match error {
             DynoxideError::ConditionalCheckFailedException(_, found) => {
@@ -115,7 +115,7 @@ impl Engine for DiskEngine {
                 writes.len()
             ))));
         }
-        let request = requests::transaction(writes, token);
+        let request = requests::transaction(writes, token).map_err(TransactError::Fault)?;
         let response = self
             .run(|database| database.transact_write_items(request))
             .await;

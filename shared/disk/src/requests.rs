@@ -66,12 +66,12 @@ pub enum Single {
 }
 
 impl Single {
-    pub fn new(write: &Write) -> Single {
-        let (table, expression) = (write.table(), expression(write));
+    pub fn new(write: &Write) -> Result<Single, Fault> {
+        let (table, expression) = (write.table(), expression(write)?);
         let table_name = table.name().to_owned();
         let names = expression.names();
         let values = expression.values(attribute);
-        match write {
+        Ok(match write {
             Write::Put { item, .. } => Single::Put(PutItemRequest {
                 table_name,
                 item: attributes(item.clone()),
@@ -100,7 +100,7 @@ impl Single {
                 return_values_on_condition_check_failure: found(),
                 ..DeleteItemRequest::default()
             }),
-        }
+        })
     }
 
     pub fn send(self, database: &Database) -> Result<(), DynoxideError> {
@@ -112,17 +112,20 @@ impl Single {
     }
 }
 
-pub fn transaction(writes: &[Write], token: &str) -> TransactWriteItemsRequest {
-    TransactWriteItemsRequest {
-        transact_items: writes.iter().map(transact_item).collect(),
+pub fn transaction(writes: &[Write], token: &str) -> Result<TransactWriteItemsRequest, Fault> {
+    Ok(TransactWriteItemsRequest {
+        transact_items: writes
+            .iter()
+            .map(transact_item)
+            .collect::<Result<_, Fault>>()?,
         client_request_token: Some(token.to_owned()),
         ..TransactWriteItemsRequest::default()
-    }
+    })
 }
 
-fn transact_item(write: &Write) -> TransactWriteItem {
+fn transact_item(write: &Write) -> Result<TransactWriteItem, Fault> {
     let item = TransactWriteItem::default();
-    match Single::new(write) {
+    Ok(match Single::new(write)? {
         Single::Put(put) => TransactWriteItem {
             put: Some(TransactPut {
                 table_name: put.table_name,
@@ -157,7 +160,7 @@ fn transact_item(write: &Write) -> TransactWriteItem {
             }),
             ..item
         },
-    }
+    })
 }
 
 pub fn statements(updates: &[Write]) -> Result<BatchExecuteStatementRequest, Fault> {
@@ -200,7 +203,7 @@ pub fn scan(table: Table, start: Option<Item>, limit: Option<u32>) -> ScanReques
     }
 }
 
-fn expression(write: &Write) -> Expression {
+fn expression(write: &Write) -> Result<Expression, Fault> {
     let none = &[][..];
     let (changes, condition) = match write {
         Write::Update {

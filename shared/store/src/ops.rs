@@ -74,6 +74,24 @@ pub enum Condition {
     All(Vec<Condition>),
 }
 
+/// Values of one [`Condition::AnyOf`]: the service's limit.
+pub const OPERANDS: usize = 100;
+
+impl Condition {
+    /// Whether the service takes the condition, whatever is stored. Not every emulator asks.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Condition::AnyOf(name, values) if !(1..=OPERANDS).contains(&values.len()) => {
+                let count = values.len();
+                let why = format!("{name} is to be any of {count} values");
+                Err(Fault::Malformed(why))
+            }
+            Condition::All(conditions) => conditions.iter().try_for_each(Condition::check),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     Set(&'static str, Value),

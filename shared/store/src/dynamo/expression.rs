@@ -17,7 +17,12 @@ pub struct Expression {
 }
 
 impl Expression {
-    pub fn new(table: Table, changes: &[Change], condition: &Condition) -> Expression {
+    pub fn new(
+        table: Table,
+        changes: &[Change],
+        condition: &Condition,
+    ) -> Result<Expression, Fault> {
+        condition.check()?;
         let mut expression = Expression::default();
         let mut sections: [(&str, Vec<String>); 3] = [
             ("SET", Vec::new()),
@@ -53,7 +58,7 @@ impl Expression {
             .collect();
         expression.update = (!update.is_empty()).then(|| update.join(" "));
         expression.condition = expression.condition(table, condition);
-        expression
+        Ok(expression)
     }
 
     /// The key condition of a query. A range needs a sort key.
@@ -177,6 +182,7 @@ fn update(
     changes: &[Change],
     condition: &Condition,
 ) -> Result<(String, Vec<Value>), Fault> {
+    condition.check()?;
     let mut statement = format!("UPDATE \"{name}\"");
     let mut parameters: Vec<Value> = Vec::new();
     for change in changes {

@@ -39,7 +39,7 @@ impl DynamoEngine {
     }
 
     fn put(&self, table: Table, item: &Item, condition: &Condition) -> Result<Put, Fault> {
-        let expression = Expression::new(table, &[], condition);
+        let expression = Expression::new(table, &[], condition)?;
         Put::builder()
             .table_name(self.name(table)?)
             .set_item(Some(attributes(item)))
@@ -57,7 +57,7 @@ impl DynamoEngine {
         changes: &[Change],
         condition: &Condition,
     ) -> Result<Update, Fault> {
-        let expression = Expression::new(key.table, changes, condition);
+        let expression = Expression::new(key.table, changes, condition)?;
         Update::builder()
             .table_name(self.name(key.table)?)
             .set_key(Some(key_attributes(key)))
@@ -71,7 +71,7 @@ impl DynamoEngine {
     }
 
     fn delete(&self, key: &Key, condition: &Condition) -> Result<Delete, Fault> {
-        let expression = Expression::new(key.table, &[], condition);
+        let expression = Expression::new(key.table, &[], condition)?;
         Delete::builder()
             .table_name(self.name(key.table)?)
             .set_key(Some(key_attributes(key)))
@@ -89,7 +89,7 @@ impl DynamoEngine {
         item: &Item,
         condition: &Condition,
     ) -> Result<(), WriteError> {
-        let expression = Expression::new(table, &[], condition);
+        let expression = Expression::new(table, &[], condition).map_err(WriteError::Fault)?;
         let answer = self
             .client
             .put_item()
@@ -116,7 +116,8 @@ impl DynamoEngine {
         changes: &[Change],
         condition: &Condition,
     ) -> Result<(), WriteError> {
-        let expression = Expression::new(key.table, changes, condition);
+        let expression =
+            Expression::new(key.table, changes, condition).map_err(WriteError::Fault)?;
         let answer = self
             .client
             .update_item()
@@ -143,7 +144,7 @@ impl DynamoEngine {
         key: &Key,
         condition: &Condition,
     ) -> Result<(), WriteError> {
-        let expression = Expression::new(key.table, &[], condition);
+        let expression = Expression::new(key.table, &[], condition).map_err(WriteError::Fault)?;
         let answer = self
             .client
             .delete_item()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::Fault;
 use tokio::time::Instant;
 
-use super::change::{apply, kept, statement};
+use super::change::{apply, checked, kept, statement};
 use super::check;
 use super::condition::holds;
 use super::faults::Dice;
@@ -98,8 +98,10 @@ impl State {
         let answers = keys.iter().zip(updates);
         let answers = answers
             .map(|(key, update)| match (update, self.item(key).is_some()) {
+                // Values and conditions are checked before anything is looked up.
                 (Write::Put { .. }, true) | (Write::Update { .. }, false) => {
-                    Err(WriteError::Condition(None))
+                    let fault = self.prospect(update).err();
+                    Err(fault.map_or(WriteError::Condition(None), WriteError::Fault))
                 }
                 _ => self.attempt(key, update, now),
             })
@@ -221,10 +223,14 @@ impl State {
         let (Write::Put { condition, .. }
         | Write::Update { condition, .. }
         | Write::Delete { condition, .. }) = write;
-        // An item that could not be stored is refused even where the condition does not hold.
+        // What could not be stored is refused even where the condition does not hold.
         let put = match write {
             Write::Put { table, item, .. } => Some(kept(*table, item)?),
-            Write::Update { .. } | Write::Delete { .. } => None,
+            Write::Update { changes, .. } => {
+                checked(changes)?;
+                None
+            }
+            Write::Delete { .. } => None,
         };
         if !holds(condition, found)? {
             return Ok(Err(found.cloned()));
