@@ -15,9 +15,11 @@ mod writes;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use domain::Fault;
+use futures::FutureExt;
 use store::engine::Engine;
 use store::ops::{Change, Condition, Item, Key, Page, Query, TransactError, Value, Write, text};
 use store::schema::{Index, Table};
@@ -56,7 +58,7 @@ macro_rules! cases {
                 async fn $case() {
                     let engine = DiskEngine::in_memory().expect("a database");
                     let case = super::Case { engine: &engine, run: "d", name: stringify!($case) };
-                    super::$file::$case(&case).await;
+                    super::differs_as_known(case.name, super::$file::$case(&case)).await;
                 }
             )+)+
         }
@@ -120,6 +122,19 @@ cases![
         a_page_starts_nowhere_else,
     ],
 ];
+
+/// Cases that `dynoxide` 3.2 fails, and what it does there.
+const DIFFERENCES_OF_DISK: &[(&str, &str)] = &[];
+
+/// A case holds, or fails as it is known to. One that holds again has to leave the list.
+async fn differs_as_known(name: &str, case: impl Future<Output = ()>) {
+    let failed = AssertUnwindSafe(case).catch_unwind().await.is_err();
+    let known = DIFFERENCES_OF_DISK.iter().find(|(case, _)| *case == name);
+    match known {
+        None => assert!(!failed, "{name} does not hold on disk"),
+        Some((_, what)) => assert!(failed, "{name} holds on disk now, where once {what}"),
+    }
+}
 
 struct Case<'a, E> {
     engine: &'a E,
