@@ -6,7 +6,7 @@ use domain::catalog::Policy;
 use edge::Invocation;
 use store::catalogs::CatalogRecord;
 use store::memory::{Faults, MemoryEngine};
-use store::products::{Listed, Listing, ProductRecord};
+use store::products::{Catalog, Listed, Listing, ProductRecord};
 use store::{Engine, Store};
 
 use crate::support::memory::{MemoryFiles, MemoryInbox, delivered};
@@ -186,6 +186,15 @@ async fn loading_loses_no_reservation_whatever_goes_wrong() {
 
 /// Delivers the message of a catalog file, and returns what is on record of it.
 async fn load(store: &Store<MemoryEngine>, files: &MemoryFiles) -> CatalogRecord {
+    load_as(store, files, "catalog/spring catalog.csv").await
+}
+
+/// The same in the folder of files that add.
+async fn load_added(store: &Store<MemoryEngine>, files: &MemoryFiles) -> CatalogRecord {
+    load_as(store, files, "catalog/add/spring catalog.csv").await
+}
+
+async fn load_as(store: &Store<MemoryEngine>, files: &MemoryFiles, key: &str) -> CatalogRecord {
     let inbox = MemoryInbox::default();
     let ports = catalog::Ports {
         store,
@@ -198,12 +207,18 @@ async fn load(store: &Store<MemoryEngine>, files: &MemoryFiles) -> CatalogRecord
         draw: 1,
     };
     let currency = "USD".parse().expect("a currency");
-    let answer = catalog::handle(&ports, currency, delivered("catalog", 0), invocation).await;
+    let mut event = delivered("catalog", 0);
+    for message in &mut event.records {
+        let body = message.body.as_deref().unwrap_or_default();
+        let announced = key.replace(' ', "+");
+        message.body = Some(body.replace("catalog/spring+catalog.csv", &announced));
+    }
+    let answer = catalog::handle(&ports, currency, event, invocation).await;
     assert!(answer.expect("an answer").batch_item_failures.is_empty());
     assert_eq!(inbox.holds.lock().expect("a lock").len(), 1);
     let catalog_id = domain::ids::catalog_id(
         "ordermill-files-000000000000-us-east-1",
-        "catalog/spring catalog.csv",
+        key,
         "EXAMPLE-VERSION",
     );
     let record = store.catalog(&catalog_id).await.expect("an answer");
@@ -270,4 +285,92 @@ async fn a_count_that_comes_late_brings_back_nothing_that_was_sold() {
         .expect("settled");
     listed(5, &count).await;
     assert_eq!(figures(&store, "D").await, [15, 11, 0, 4]);
+}
+
+#[tokio::test]
+async fn row_that_adds_over_the_limit_is_rejected_with_its_line() {
+    let engine = MemoryEngine::new();
+    let store = Store::new(engine.clone(), 1);
+    let file = catalog_file("cl_0", 0, Policy::Set);
+    let most = domain::limits::UNITS_IN_STOCK;
+    for (sku, units) in [("A", most), ("B", 5)] {
+        let listed = store.list_product(&listing(sku, 999, units), &file).await;
+        assert_eq!(listed, Ok(Listed::Loaded));
+    }
+    let add = catalog_file("cl_1", 1, Policy::Add);
+    let listed = async |sku, units| store.list_product(&listing(sku, 999, units), &add).await;
+    assert_eq!(listed("A", 1).await, Ok(Listed::TooMany));
+    assert_eq!(figures(&store, "A").await, [most, most, 0, 0]);
+    // What was added by this file is known, however full the warehouse is by then.
+    assert_eq!(listed("B", most - 5).await, Ok(Listed::Loaded));
+    assert_eq!(listed("B", most - 5).await, Ok(Listed::Loaded));
+    assert_eq!(figures(&store, "B").await, [most, most, 0, 0]);
+    // A count that comes late would be added to what came in since.
+    let late = catalog_file("cl_2", 2, Policy::Add);
+    let listed = store.list_product(&listing("C", 999, 1), &late).await;
+    assert_eq!(listed, Ok(Listed::Loaded));
+    let listed = store.list_product(&listing("C", 999, most), &file).await;
+    assert_eq!(listed, Ok(Listed::TooMany));
+    assert_eq!(figures(&store, "C").await, [1, 1, 0, 0]);
+
+    let store = Store::new(MemoryEngine::new(), 1);
+    let earlier = Catalog {
+        uploaded_at: "2020-01-01T00:00:00Z".parse().expect("an instant"),
+        ..catalog_file("cl_0", 0, Policy::Add)
+    };
+    for sku in ["A", "C"] {
+        let listed = store.list_product(&listing(sku, 999, 1), &earlier).await;
+        assert_eq!(listed, Ok(Listed::Loaded));
+    }
+    let rows = format!("A,Desk,1,{most}\nB,Lamp,1,x\nC,Chair,1,4\n");
+    let files = MemoryFiles {
+        content: format!("sku,name,price,Stock\n{rows}").into_bytes(),
+        piece: 1_000,
+        ..MemoryFiles::default()
+    };
+    let record = load_added(&store, &files).await;
+    assert_eq!(
+        (record.status(), record.rows, record.loaded, record.rejected),
+        ("LOADED", 3, 1, 2)
+    );
+    assert_eq!(figures(&store, "A").await, [1, 1, 0, 0]);
+    assert_eq!(figures(&store, "C").await, [5, 5, 0, 0]);
+    let uploads = files.uploads.lock().expect("a lock").clone();
+    let rejects: Vec<_> = uploads
+        .values()
+        .flat_map(|file| intake::rejects::read(file.as_slice()))
+        .map(|reject| reject.expect("a row"))
+        .map(|reject| (reject.line, reject.row, reject.code, reject.column))
+        .collect();
+    let stock = || ("bad_stock".to_owned(), "Stock".to_owned());
+    let rejected = |line| (line, line - 1, stock().0, stock().1);
+    assert_eq!(rejects, [rejected(2), rejected(3)]);
+}
+
+#[tokio::test]
+async fn bomb_of_a_catalog_ends_as_failed_early() {
+    let zipped = |text: &str| {
+        use std::io::Write;
+        let level = flate2::Compression::fast();
+        let mut zip = flate2::write::GzEncoder::new(Vec::new(), level);
+        zip.write_all(text.as_bytes()).expect("memory");
+        zip.finish().expect("memory")
+    };
+    let part = zipped(&"\n".repeat(4 * 1024 * 1024));
+    let store = Store::new(MemoryEngine::new(), 1);
+    let files = MemoryFiles {
+        content: [
+            zipped("sku,name,price,stock\nA,Desk,1,1\n"),
+            part.repeat(75),
+        ]
+        .concat(),
+        piece: 4_096,
+        ..MemoryFiles::default()
+    };
+    let record = load(&store, &files).await;
+    assert_eq!(record.status(), "FAILED");
+    let reason = record.reason.unwrap_or_default();
+    assert!(reason.starts_with("expands_too_much: "), "{reason}");
+    let read = files.read.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(read < 100_000, "{read}");
 }

@@ -17,7 +17,7 @@ pub fn text(path: &str) -> String {
     String::from_utf8(read(path)).unwrap_or_else(|_| panic!("{path} is not text"))
 }
 
-/// tests → ordermill → functions → api → {edge, files} → {store, intake, payments, notices} → domain. Functions talk by messages,
+/// tests → ordermill → functions → api → {disk, edge, files} → {store, intake, payments, notices} → domain. Functions talk by messages,
 /// never by crates.
 #[test]
 fn dependencies_point_one_way() {
@@ -43,7 +43,7 @@ fn dependencies_point_one_way() {
         let floor = match name {
             "domain" => 0,
             "store" | "intake" | "payments" | "notices" => 1,
-            "edge" | "files" => 2,
+            "disk" | "edge" | "files" => 2,
             "api" => 3,
             _ if manifest.contains("/functions/") => 4,
             "ordermill" => 5,

@@ -102,10 +102,9 @@ async fn load<E: Engine, F: Files, Q: Queue>(
         if matches!(step, Ok(Step::Row)) && items.len() < ROWS_HELD {
             continue;
         }
-        let (listings, rejected) = sorted(std::mem::take(&mut items));
-        record.rows += (listings.len() + rejected.len()) as u64;
+        record.rows += items.len() as u64;
+        let rejected = apply(ports.store, std::mem::take(&mut items), &catalog, record).await?;
         rejects.add(&rejected).await?;
-        apply(ports.store, &listings, &catalog, record).await?;
         match step {
             Ok(Step::More) => match body.next().await? {
                 Some(piece) => reader.push(&piece),
@@ -120,42 +119,46 @@ async fn load<E: Engine, F: Files, Q: Queue>(
     Ok(reason)
 }
 
+/// Writes the products, and returns the rows that are rejected, in the sequence of the file.
 async fn apply<E: Engine>(
     store: &Store<E>,
-    listings: &[Listing],
+    items: Vec<CatalogItem>,
     catalog: &Catalog,
     record: &mut CatalogRecord,
-) -> Result<(), Fault> {
-    let listed: Vec<Listed> = stream::iter(listings)
-        .map(|listing| store.list_product(listing, catalog))
-        .buffer_unordered(WRITES_AT_ONCE)
+) -> Result<Vec<Reject>, Fault> {
+    let list = async |item: CatalogItem| match item {
+        CatalogItem::Reject(reject) => Ok(Err(reject)),
+        CatalogItem::Product(row) => {
+            let listed = store.list_product(&listing(&row), catalog).await?;
+            Ok::<_, Fault>(match listed {
+                Listed::TooMany => Err(row.over_the_limit()),
+                listed => Ok(listed),
+            })
+        }
+    };
+    let outcomes: Vec<Result<Listed, Reject>> = stream::iter(items)
+        .map(list)
+        .buffered(WRITES_AT_ONCE)
         .try_collect()
         .await?;
-    for listed in listed {
-        match listed {
-            Listed::Loaded => record.loaded += 1,
-            Listed::Skipped => record.skipped += 1,
-            Listed::Outdated => record.outdated += 1,
+    let mut rejects = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Ok(Listed::Loaded) => record.loaded += 1,
+            Ok(Listed::Skipped) => record.skipped += 1,
+            Ok(Listed::Outdated) => record.outdated += 1,
+            // Turned into a reject above.
+            Ok(Listed::TooMany) => {}
+            Err(reject) => rejects.push(reject),
         }
     }
-    Ok(())
+    Ok(rejects)
 }
 
-fn sorted(items: Vec<CatalogItem>) -> (Vec<Listing>, Vec<Reject>) {
-    let (mut listings, mut rejects) = (Vec::new(), Vec::new());
-    for item in items {
-        match item {
-            CatalogItem::Product(row) => listings.push(listing(row)),
-            CatalogItem::Reject(reject) => rejects.push(reject),
-        }
-    }
-    (listings, rejects)
-}
-
-fn listing(row: CatalogRow) -> Listing {
+fn listing(row: &CatalogRow) -> Listing {
     Listing {
-        sku: row.sku,
-        name: row.name,
+        sku: row.sku.clone(),
+        name: row.name.clone(),
         price: row.price.amount(),
         currency: row.price.currency(),
         stock: row.stock,

@@ -21,6 +21,9 @@ const WINDOWS_UNDER_WAY: usize = 2;
 /// every now and then.
 const ROWS_PER_WINDOW: u64 = 10 * ORDERS_PER_WINDOW as u64;
 
+/// Bytes of text that a run reads before it looks at its time in the middle of a window: each run gets on.
+const BYTES_PER_LOOK: u64 = 64 * 1024 * 1024;
+
 /// Why reading stopped before the end.
 pub enum Pause {
     TimeIsUp,
@@ -94,6 +97,7 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
         };
         let mut sending = FuturesOrdered::new();
         let mut rows = Vec::new();
+        let began = self.read.offset;
         let mut body = match files.open(object, 0).await? {
             Opened::Body(body) => body,
             unreadable => return Ok(Err(gone(&unreadable))),
@@ -116,6 +120,13 @@ impl<'a, E: Engine, B: Batches> Reading<'a, E, B> {
                     if Instant::now() >= self.deadline {
                         break Err(Pause::TimeIsUp);
                     }
+                }
+                // A file may hold nothing that fills a window.
+                Ok(Step::More)
+                    if reader.text_bytes() >= began + BYTES_PER_LOOK
+                        && Instant::now() >= self.deadline =>
+                {
+                    break Err(Pause::TimeIsUp);
                 }
                 Ok(Step::More) => {
                     if let Some(offset) = reader.jump() {

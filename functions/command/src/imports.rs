@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use api::{Answer, At, Code, Data, Draw, Params, Problem, bytes, media_type};
+use api::{Answer, At, Code, Data, Draw, Params, Problem, bytes, link, media_type};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use intake::{Reader, Settings, Step};
+use domain::limits::EXPANSION;
+use intake::{Reader, Row, Settings, Step};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,6 +16,13 @@ use crate::Shared;
 
 /// Bytes of a file in a request. An event of a function holds six megabytes, of which quotes take two each.
 const FILE_BYTES: usize = 5 * 1024 * 1024;
+
+/// Bytes of text that are read before a file is taken: enough to know what kind of file it is, and read in well under a
+/// second. A compressed file may hold far more than its request.
+const CHECKED_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Bytes of a file that are read in one go. Compressed, they expand to four megabytes at most.
+const PIECE_BYTES: usize = 4 * 1024;
 
 /// How long an upload may begin.
 const UPLOAD: Duration = Duration::from_secs(900);
@@ -87,7 +95,7 @@ pub async fn file(
             method: "PUT",
             upload_url,
             expires_at: now.checked_add(lasts).unwrap_or(now),
-            imports_url: format!("/imports?file={file}"),
+            imports_url: link(&format!("/imports?file={file}")),
             file,
         })
         .into_response());
@@ -111,31 +119,57 @@ pub async fn file(
     let version = app.outside.put(&file, body).await?;
     let import_id = app.outside.import_id(&file, &version);
     let taken = Taken {
-        url: format!("/imports/{import_id}"),
+        url: link(&format!("/imports/{import_id}")),
         import_id,
         file,
     };
     Ok((StatusCode::ACCEPTED, Data::new(taken)).into_response())
 }
 
-/// Whether it is a file of orders at all. What is wrong with its rows is told in its import.
+/// Whether it is a file of orders at all. Rows, and what stands behind the part that is read, are told in its import.
 fn check(file: &[u8], settings: Settings) -> Answer<()> {
     let mut reader = Reader::new(settings, None);
-    reader.push(file);
-    reader.end();
-    let mut rows = Vec::new();
-    loop {
-        let step = reader.step(&mut rows).map_err(|error| {
-            Problem::new(
-                Code::Unprocessable,
-                format!("this is no file of orders: {error}"),
-            )
-        })?;
-        match step {
-            Step::Row => rows.clear(),
-            Step::More | Step::Over(_) => return Ok(()),
+    let (mut rows, mut pushed) = (Vec::new(), 0);
+    for piece in file.chunks(PIECE_BYTES) {
+        reader.push(piece);
+        pushed += piece.len() as u64;
+        if read_on(&mut reader, &mut rows)? {
+            return Ok(());
+        }
+        let text = reader.text_bytes();
+        if text >= CHECKED_BYTES {
+            return expands_as_orders_do(text, pushed);
         }
     }
+    reader.end();
+    read_on(&mut reader, &mut rows).map(|_| ())
+}
+
+/// Reads what was pushed. True at the end of the file.
+fn read_on(reader: &mut Reader, rows: &mut Vec<Row>) -> Answer<bool> {
+    loop {
+        let step = reader.step(rows).map_err(|error| {
+            let detail = format!("this is no file of orders: {error}");
+            Problem::new(Code::Unprocessable, detail)
+        })?;
+        rows.clear();
+        match step {
+            Step::Row => {}
+            Step::More => return Ok(false),
+            Step::Over(_) => return Ok(true),
+        }
+    }
+}
+
+fn expands_as_orders_do(text: u64, packed: u64) -> Answer<()> {
+    if text <= packed.saturating_mul(EXPANSION) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the file expands to more than {EXPANSION} times its size, as files of orders do not: \
+         send it uncompressed, or upload it"
+    );
+    Err(Problem::new(Code::BodyTooLarge, detail))
 }
 
 /// Part of a key in the bucket: nothing in it means anything there.

@@ -2,7 +2,7 @@
 
 use api::money::{Amount, CurrencyCode, count};
 use api::views::{Order, Refund, segment};
-use api::{Answer, At, Body, Caller, Code, Data, Filled, IdempotencyKey, Name, Problem};
+use api::{Answer, At, Body, Caller, Code, Data, Filled, IdempotencyKey, Name, Problem, link};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -144,11 +144,11 @@ pub async fn new(
             }
         },
     };
-    let url = format!("/orders/{}", segment(&order_id));
+    let url = link(&format!("/orders/{}", segment(&order_id)));
     let accepted = Accepted {
         order_id,
         url: url.clone(),
-        import_url: format!("/imports/{import_id}"),
+        import_url: link(&format!("/imports/{import_id}")),
         import_id,
     };
     let location = [(header::LOCATION, url)];

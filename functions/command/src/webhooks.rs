@@ -60,7 +60,7 @@ pub async fn take<E: Engine>(
         tracing::warn!(reason = bad.reason(), "a webhook was not believed");
         return Ok(Taken::NotBelieved);
     }
-    let changed = serde_json::from_slice::<ChargeChanged>(body).ok();
+    let changed = edge::objects::from_slice::<ChargeChanged>(body).ok();
     let readable = changed.filter(|changed| check_key("key", &changed.key).is_ok());
     let Some(changed) = readable else {
         tracing::warn!("a webhook was signed, and cannot be read");

@@ -30,7 +30,7 @@ pub async fn handle(
 
 async fn settle(saga: &impl Saga, message: &SqsMessage) -> Result<(), Fault> {
     let body = message.body.as_deref().unwrap_or_default();
-    let batch: Batch = serde_json::from_str(body)
+    let batch: Batch = edge::objects::from_str(body)
         .map_err(|error| Fault::unreadable("not a batch", error.line(), error.column()))?;
     batch.check()?;
     saga.run(&batch).await

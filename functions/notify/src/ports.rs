@@ -62,7 +62,7 @@ pub enum Asked {
 
 impl Asked {
     pub fn read(body: &str) -> Result<Asked, Fault> {
-        if let Ok(name) = serde_json::from_str::<ImportName>(body) {
+        if let Ok(name) = edge::objects::from_str::<ImportName>(body) {
             return match name.import_id.is_empty() {
                 true => Err(Fault::Malformed("an import without a name".to_owned())),
                 false => Ok(Asked::Subject(Subject::Import(name))),

@@ -14,7 +14,14 @@ pub struct Cost {
     pub import_id: String,
     pub orders: u64,
     pub functions: BTreeMap<&'static str, FunctionCost>,
+    /// What the figures leave out, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
 }
+
+/// An emulator reports one unit for a read of any size and for a statement of any size.
+const EMULATED: &str = "The local stack does not count reads and PartiQL statements as DynamoDB does. \
+    The figures leave out read units, and the write units of statements.";
 
 #[derive(Debug, Default, Serialize)]
 pub struct FunctionCost {
@@ -62,9 +69,25 @@ impl Cost {
                 add(&mut total.usage.calls, usage.calls);
                 add(&mut total.usage.write_units, usage.write_units);
                 add(&mut total.usage.read_units, usage.read_units);
+                add(&mut total.usage.statement_units, usage.statement_units);
             }
         }
+        if stack.cloud.endpoint.is_some() {
+            cost.leave_out_emulated();
+        }
         Ok(cost)
+    }
+
+    /// Keeps only the units that an emulator reports correctly.
+    fn leave_out_emulated(&mut self) {
+        for FunctionCost { usage, .. } in self.functions.values_mut() {
+            usage.read_units.clear();
+            for (table, units) in std::mem::take(&mut usage.statement_units) {
+                *usage.write_units.entry(table).or_default() -= units;
+            }
+            usage.write_units.retain(|_, units| *units > 0.0);
+        }
+        self.note = Some(EMULATED);
     }
 
     /// An amount for each order, as people read it.
@@ -142,5 +165,43 @@ fn add<T: std::ops::AddAssign + Default>(
 ) {
     for (name, amount) in more {
         *sums.entry(name).or_default() += amount;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_an_emulator_leave_out_reads_and_statements() {
+        let units = |units: &[(&str, f64)]| -> BTreeMap<String, f64> {
+            let units = units
+                .iter()
+                .map(|(table, units)| ((*table).to_owned(), *units));
+            units.collect()
+        };
+        let usage = Usage {
+            write_units: units(&[("orders", 5.0), ("notifications", 2.0)]),
+            read_units: units(&[("orders", 1.0)]),
+            statement_units: units(&[("orders", 1.0), ("notifications", 2.0)]),
+            ..Usage::default()
+        };
+        let mut cost = Cost::default();
+        let function = FunctionCost {
+            invocations: 1,
+            usage,
+        };
+        cost.functions.insert("pay", function);
+        cost.leave_out_emulated();
+        let pay = &cost.functions["pay"].usage;
+        assert_eq!(pay.write_units, units(&[("orders", 4.0)]));
+        assert!(pay.read_units.is_empty());
+        let report = crate::commands::cost::report(&cost);
+        let head = report.lines().find(|line| line.contains("AWS calls"));
+        assert!(
+            head.is_some_and(|head| !head.contains("read units")),
+            "{report}"
+        );
+        assert!(report.contains(EMULATED), "{report}");
     }
 }

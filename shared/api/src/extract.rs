@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use domain::limits::{KEY_BYTES, REQUEST_KEY_BYTES};
 use domain::order::{check_key, check_text};
+use edge::objects::Objects;
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
@@ -56,8 +57,14 @@ fn read<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<Body<T>, Proble
             "the body has to be application/json",
         ));
     }
+    // The gateway replaces what it cannot read as UTF-8.
+    if String::from_utf8_lossy(bytes).contains(char::REPLACEMENT_CHARACTER) {
+        let detail =
+            "the body is not UTF-8, or holds the character U+FFFD, which stands for lost text";
+        return Err(Problem::new(Code::InvalidJson, detail));
+    }
     let reader = &mut serde_json::Deserializer::from_slice(bytes);
-    let read = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
+    let read = serde_path_to_error::deserialize(Objects(&mut *reader)).map_err(|error| {
         let path = error.path().to_string();
         match error.inner().classify() {
             serde_json::error::Category::Data => {
@@ -212,8 +219,10 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
         let wrong = |why: String| Problem::of_field(Code::InvalidHeader, "Idempotency-Key", why);
         let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         let value = values.next().ok_or_else(missing)?;
-        if values.next().is_some_and(|other| other != value) {
-            return Err(wrong("there are two of them".to_owned()));
+        // Proxies join two headers to one value with a comma.
+        if values.next().is_some() || value.as_bytes().contains(&b',') {
+            let detail = "send one Idempotency-Key, without a comma in it";
+            return Err(wrong(detail.to_owned()));
         }
         let value = value
             .to_str()

@@ -18,6 +18,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tower::{Service, ServiceExt, service_fn};
 
+use crate::base;
 use crate::caller::Caller;
 use crate::extract::{At, Draw};
 use crate::problem::{Code, Problem};
@@ -120,6 +121,7 @@ pub async fn answer(
         request: mut event,
         caller,
     } = event;
+    let base = base::of(&event);
     // The routes know no stage, and what a host calls itself is nobody's business here.
     event.request_context.stage = None;
     event.request_context.domain_name = None;
@@ -159,7 +161,8 @@ pub async fn answer(
     });
     let context = Context::default();
     let event = LambdaEvent::new(LambdaRequest::ApiGatewayV1(*event), context);
-    let answered: Result<_, Infallible> = Adapter::from(service).call(event).await;
+    let answer = Adapter::from(service).call(event);
+    let answered: Result<_, Infallible> = base::within(base, answer).await;
     match answered {
         Ok(response) => response,
         Err(never) => match never {},

@@ -3,6 +3,7 @@
 //! A route is declared once, with its path, its scope and its answers: the router, the guard before it and
 //! `infra/api.openapi.json` all follow from that.
 
+mod base;
 mod caller;
 pub mod document;
 mod envelope;
@@ -15,6 +16,7 @@ mod problem;
 mod site;
 pub mod views;
 
+pub use base::link;
 pub use caller::Caller;
 pub use envelope::{Data, Page};
 pub use extract::{

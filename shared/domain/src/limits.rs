@@ -44,6 +44,14 @@ pub const FILE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 /// files, and files with a whole window of orders (a compressed one may have it), have a lane of their own.
 pub const SMALL_FILE_BYTES: u64 = 64 * 1024;
 
+/// How many times as long as a compressed file its text may be. Orders, which differ from row to row, reach 20 or 40; a
+/// file that was made to fill memory or time reaches a thousand.
+pub const EXPANSION: u64 = 200;
+
+/// Bytes of text from which on [`EXPANSION`] is checked. Less text is read in about a second, whatever it was compressed to,
+/// and a small file of equal rows may well expand more.
+pub const EXPANSION_FREE_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Bytes of one row of a file. A queue message carries 256 KB, so no longer order could travel on: what is longer is
 /// nearly always a quote that was never closed.
 pub const ROW_BYTES: usize = 256 * 1024;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Engine, Store};
 
+use crate::objects;
 use crate::outbox::{Outgoing, SqsOutbox};
 
 /// Between an entry's date and its arrival in the stream.
@@ -89,16 +90,16 @@ struct Arrived {
 
 impl Asked {
     pub fn read(body: &str) -> Result<Asked, Fault> {
-        if let Ok(Undelivered { records }) = serde_json::from_str(body) {
+        if let Ok(Undelivered { records }) = objects::from_str(body) {
             return Ok(Asked::GivenUp {
                 first: records.approximate_arrival_of_first_record,
                 last: records.approximate_arrival_of_last_record,
             });
         }
-        if let Ok(part) = serde_json::from_str(body) {
+        if let Ok(part) = objects::from_str(body) {
             return Ok(Asked::Named(Named::Part(part)));
         }
-        let name: EntryName = serde_json::from_str(body).map_err(|error| {
+        let name: EntryName = objects::from_str(body).map_err(|error| {
             Fault::unreadable("not the name of an entry", error.line(), error.column())
         })?;
         match name.partition.is_empty() || name.entry_id.is_empty() {

@@ -4,6 +4,7 @@ use domain::Fault;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::objects;
 use crate::outbox::{Outgoing, SqsOutbox};
 
 /// One day of the business, or all of them.
@@ -23,7 +24,7 @@ struct Message {
 impl Rebuild {
     /// Nothing, where a message asks for something else.
     pub fn read(body: &str) -> Option<Rebuild> {
-        let message: Message = serde_json::from_str(body).ok()?;
+        let message: Message = objects::from_str(body).ok()?;
         Some(message.rebuild)
     }
 

@@ -11,6 +11,7 @@ pub mod figures;
 pub mod leave;
 pub mod mail;
 pub mod messages;
+pub mod objects;
 pub mod optout;
 pub mod outbox;
 pub mod payments;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::notifications::Resent;
 use store::{Engine, Store};
 
+use crate::objects;
 use crate::outbox::{Outgoing, SqsOutbox};
 
 /// The tag of mails that names a notification: by it a person, and `feedback`, find what the service says of one.
@@ -32,7 +33,7 @@ impl MailMessage {
     }
 
     pub fn read(body: &str) -> Result<Name, Fault> {
-        let message: MailMessage = serde_json::from_str(body).map_err(|error| {
+        let message: MailMessage = objects::from_str(body).map_err(|error| {
             Fault::unreadable("not the id of a notification", error.line(), error.column())
         })?;
         Name::parse(&message.notification_id)

@@ -10,6 +10,7 @@ use store::lifecycle::{Asked, Changed};
 use store::refunds::{Moved, RefundRecord, RefundRequest, Requested};
 use store::{Engine, Moment, Store};
 
+use crate::objects;
 use crate::outbox::{Outgoing, SqsOutbox};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,7 @@ pub struct RefundMessage {
 
 impl RefundMessage {
     pub fn read(body: &str) -> Result<RefundMessage, Fault> {
-        let message: RefundMessage = serde_json::from_str(body).map_err(|error| {
+        let message: RefundMessage = objects::from_str(body).map_err(|error| {
             Fault::unreadable("not the id of a refund", error.line(), error.column())
         })?;
         match message.refund_id.is_empty() {

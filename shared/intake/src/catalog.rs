@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::catalog::check_name;
-use domain::limits::PRODUCTS_PER_CATALOG;
+use domain::limits::{PRODUCTS_PER_CATALOG, UNITS_IN_STOCK};
 use domain::money::{Currency, Money};
 use domain::order::check_key;
 
@@ -11,7 +11,7 @@ use crate::cells::Cells;
 use crate::code::{Code, Refusal, Wrong};
 use crate::columns::{Column, Header};
 use crate::file_error::{FileCode, FileError};
-use crate::record::Found;
+use crate::record::{Found, Place};
 use crate::rejects::Reject;
 use crate::table::{Meaning, Step, Table, cells, reject};
 use crate::values;
@@ -22,6 +22,36 @@ pub struct CatalogRow {
     pub name: String,
     pub price: Money,
     pub stock: u64,
+    /// Where it stands in the file, for one that is refused later.
+    pub(crate) origin: Origin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    line: u64,
+    row: u64,
+    stock_column: String,
+    original: Vec<u8>,
+}
+
+impl CatalogRow {
+    /// The stock that the product has already leaves no room for this row.
+    pub fn over_the_limit(self) -> Reject {
+        let Origin {
+            line,
+            row,
+            stock_column,
+            original,
+        } = self.origin;
+        Reject {
+            line,
+            row,
+            code: Code::BadStock,
+            column: stock_column,
+            message: format!("with these, more than {UNITS_IN_STOCK} units would be in stock"),
+            original,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +142,7 @@ impl Meaning for Products {
 
     fn read(&mut self, header: &Header, (): &(), found: &Found<'_>, items: &mut Vec<CatalogItem>) {
         let place = found.place();
-        let product =
-            cells(header, found).and_then(|cells| self.product(header, place.line, &cells));
+        let product = cells(header, found).and_then(|cells| self.product(header, found, &cells));
         items.push(match product {
             Ok(product) => CatalogItem::Product(product),
             Err(refusal) => reject(place, refusal, found.original()).into(),
@@ -125,9 +154,10 @@ impl Products {
     fn product(
         &mut self,
         header: &Header,
-        line: u64,
+        found: &Found<'_>,
         cells: &Cells<'_>,
     ) -> Result<CatalogRow, Refusal> {
+        let Place { line, row, .. } = found.place();
         let currency = cells
             .read(Column::Currency, values::currency)?
             .unwrap_or(self.default_currency);
@@ -147,6 +177,12 @@ impl Products {
                 )?)
             })?,
             stock: cells.required(Column::Stock, values::stock)?,
+            origin: Origin {
+                line,
+                row,
+                stock_column: header.name(Column::Stock).to_owned(),
+                original: found.original().to_vec(),
+            },
         };
         let refused =
             |code, message: String| Err(Wrong::new(code, message).at(header.name(Column::Sku)));
@@ -177,6 +213,18 @@ mod tests {
         Ok(items)
     }
 
+    fn origin(file: &str) -> Origin {
+        let (header, row) = file.split_once('\n').expect("two lines");
+        let is_stock = |name: &&str| name.eq_ignore_ascii_case("stock");
+        let column = header.trim().split(',').find(is_stock);
+        Origin {
+            line: 2,
+            row: 1,
+            stock_column: column.expect("a column").to_owned(),
+            original: row.trim().as_bytes().to_vec(),
+        }
+    }
+
     #[test]
     fn products_are_read_by_the_names_of_the_columns() {
         for file in [
@@ -189,6 +237,7 @@ mod tests {
                 name: "Desk".to_owned(),
                 price: Money::parse("79.90", "USD".parse().expect("a currency")).expect("a price"),
                 stock: 5,
+                origin: origin(file),
             };
             assert_eq!(
                 read(file),

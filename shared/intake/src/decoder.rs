@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use domain::limits::FILE_BYTES;
+use domain::limits::{EXPANSION, EXPANSION_FREE_BYTES, FILE_BYTES};
 use flate2::write::MultiGzDecoder;
 
 use crate::file_error::{FileCode, FileError};
@@ -28,6 +28,10 @@ pub(crate) struct Decoder {
     /// Bytes of text so far, and how many there may be.
     written: u64,
     limit: u64,
+    /// Compressed bytes that were expanded so far.
+    packed: u64,
+    /// Bytes of text that may be expanded from any number of bytes.
+    free: u64,
 }
 
 enum Unpacker {
@@ -57,6 +61,8 @@ impl Decoder {
             text: Text::Undecided(Vec::new()),
             written: 0,
             limit: FILE_BYTES,
+            packed: 0,
+            free: EXPANSION_FREE_BYTES,
         }
     }
 
@@ -83,7 +89,19 @@ impl Decoder {
                 format!("its text is longer than {limit} bytes: cut it into several files");
             return Err(FileError::new(FileCode::FileTooLarge, message));
         }
+        if self.packed > 0 && self.written > self.free.max(self.packed.saturating_mul(EXPANSION)) {
+            let message = format!(
+                "its text is more than {EXPANSION} times as long as the compressed file: \
+                 if these are orders, upload the file uncompressed"
+            );
+            return Err(FileError::new(FileCode::ExpandsTooMuch, message));
+        }
         Ok(went_on)
+    }
+
+    /// Bytes of text so far.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     fn go_on(&mut self, out: &mut Vec<u8>) -> Result<bool, FileError> {
@@ -124,6 +142,7 @@ impl Decoder {
                     Ok(0) if piece.is_empty() => Ok(self.text.end(out) || !expanded.is_empty()),
                     Ok(taken) => {
                         self.taken += taken;
+                        self.packed += taken as u64;
                         *left -= taken;
                         if *left == 0 {
                             *left = PACKED_PIECE_BYTES;
@@ -307,6 +326,49 @@ mod tests {
             Ok(1_000_000)
         );
         assert_eq!(decode(3, b"abcd", 1), Err(FileCode::FileTooLarge));
+    }
+
+    #[test]
+    fn file_that_expands_like_no_orders_is_refused_early() {
+        let bomb = packed(&vec![b'\n'; 3_000_000]);
+        let mut decoder = Decoder {
+            free: 100_000,
+            ..Decoder::new()
+        };
+        decoder.push(&bomb);
+        decoder.end();
+        let mut text = Vec::new();
+        let error = loop {
+            match decoder.next(&mut text) {
+                Ok(true) => {}
+                Ok(false) => panic!("the file was read to its end"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.code, FileCode::ExpandsTooMuch);
+        // One piece may expand a thousandfold before it is looked at.
+        assert!(text.len() < 100_000 + 1_100 * PACKED_PIECE_BYTES);
+    }
+
+    #[test]
+    fn orders_that_compress_well_are_read_to_their_end() {
+        let row = |number: u32| {
+            format!(
+                "ORD-2026-{number:07},CUST-00017,Ada Lovelace,ada@shop.example,SKU-00001,1,19.99,USD\n"
+            )
+        };
+        let text: String = (0..20_000).map(row).collect();
+        let file = packed(text.as_bytes());
+        assert!(file.len() * 10 < text.len());
+        let mut decoder = Decoder {
+            free: 100_000,
+            ..Decoder::new()
+        };
+        decoder.push(&file);
+        decoder.end();
+        let mut read = Vec::new();
+        while decoder.next(&mut read).expect("a file of orders") {}
+        assert_eq!(read.len(), text.len());
     }
 
     #[test]

@@ -21,12 +21,14 @@ pub enum FileCode {
     NoRows,
     /// The file, or what it expands to, is longer than a file may be.
     FileTooLarge,
+    /// A compressed file expands to far more text than orders do.
+    ExpandsTooMuch,
     /// A compressed file that is damaged or cut off.
     BrokenGzip,
 }
 
 impl FileCode {
-    pub const ALL: [FileCode; 8] = [
+    pub const ALL: [FileCode; 9] = [
         FileCode::EmptyFile,
         FileCode::NotCsv,
         FileCode::MissingColumn,
@@ -34,6 +36,7 @@ impl FileCode {
         FileCode::TooManyColumns,
         FileCode::NoRows,
         FileCode::FileTooLarge,
+        FileCode::ExpandsTooMuch,
         FileCode::BrokenGzip,
     ];
 
@@ -46,6 +49,7 @@ impl FileCode {
             FileCode::TooManyColumns => "too_many_columns",
             FileCode::NoRows => "no_rows",
             FileCode::FileTooLarge => "file_too_large",
+            FileCode::ExpandsTooMuch => "expands_too_much",
             FileCode::BrokenGzip => "broken_gzip",
         }
     }

@@ -98,6 +98,11 @@ impl Reader {
         self.table.header()
     }
 
+    /// Bytes of text so far: expanded, and in UTF-8.
+    pub fn text_bytes(&self) -> u64 {
+        self.table.text_bytes()
+    }
+
     /// Where in the file the next piece may start, so that what was read before need not be read again. After this call
     /// it has to start there.
     pub fn jump(&mut self) -> Option<u64> {

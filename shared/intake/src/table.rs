@@ -193,6 +193,11 @@ impl<M: Meaning> Table<M> {
         self.header.as_deref()
     }
 
+    /// Bytes of text so far.
+    pub fn text_bytes(&self) -> u64 {
+        self.decoder.written()
+    }
+
     fn try_step(&mut self, items: &mut Vec<M::Item>) -> Result<Step, FileError> {
         loop {
             match &mut self.state {
@@ -264,6 +269,11 @@ impl<M: Meaning> Table<M> {
     /// Reads the header, if it is there as a whole.
     fn open(&mut self, text: Vec<u8>, ended: bool) -> Result<(), FileError> {
         let Some(head) = head::read(&text, ended, self.meaning.columns())? else {
+            // Only blank lines are no start of a header, however many there are.
+            if text.len() >= ROW_BYTES {
+                let message = format!("the first {ROW_BYTES} bytes are blank lines");
+                return Err(FileError::new(FileCode::NotCsv, message));
+            }
             self.state = State::Head(text);
             return Ok(());
         };

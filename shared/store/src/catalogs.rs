@@ -158,6 +158,14 @@ impl<E: Engine> Store<E> {
         Ok(self.get(&key).await?.is_some())
     }
 
+    /// What was asked for under a key before.
+    pub(crate) async fn request(&self, catalog_id: &str) -> Result<Option<RequestClaim>, Fault> {
+        self.get(&Key::sorted(Table::Catalogs, catalog_id, REQUEST))
+            .await?
+            .map(record)
+            .transpose()
+    }
+
     pub async fn catalog(&self, catalog_id: &str) -> Result<Option<CatalogRecord>, Fault> {
         self.get(&Key::sorted(Table::Catalogs, catalog_id, RECORD))
             .await?

@@ -30,6 +30,19 @@ impl Key {
         }
     }
 
+    /// The key of an item of a table. A key attribute that is missing, or not a string, is an empty string.
+    pub fn of_item(table: Table, item: &Item) -> Key {
+        let string = |name: &str| match item.get(name) {
+            Some(Value::S(value)) => value.clone(),
+            _ => String::new(),
+        };
+        Key {
+            table,
+            partition: string(table.partition()),
+            sort: table.sort().map(string),
+        }
+    }
+
     /// An item that holds its key, and nothing else.
     pub fn item(&self) -> Item {
         let mut item = Item::default();
@@ -61,6 +74,24 @@ pub enum Condition {
     All(Vec<Condition>),
 }
 
+/// Values of one [`Condition::AnyOf`]: the service's limit.
+pub const OPERANDS: usize = 100;
+
+impl Condition {
+    /// Whether the service takes the condition, whatever is stored. Not every emulator asks.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Condition::AnyOf(name, values) if !(1..=OPERANDS).contains(&values.len()) => {
+                let count = values.len();
+                let why = format!("{name} is to be any of {count} values");
+                Err(Fault::Malformed(why))
+            }
+            Condition::All(conditions) => conditions.iter().try_for_each(Condition::check),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     Set(&'static str, Value),
@@ -85,6 +116,15 @@ pub enum Write {
     },
     /// Takes the whole item away. Where there is none, and the condition lets it be, nothing is left to do.
     Delete { key: Key, condition: Condition },
+}
+
+impl Write {
+    pub fn table(&self) -> Table {
+        match self {
+            Write::Put { table, .. } => *table,
+            Write::Update { key, .. } | Write::Delete { key, .. } => key.table,
+        }
+    }
 }
 
 /// Why a single write did not happen.

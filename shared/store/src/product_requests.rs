@@ -18,7 +18,9 @@ use crate::engine::Engine;
 use crate::imports::milliseconds;
 use crate::item::record;
 use crate::ops::{Verdict, Write};
-use crate::products::{Listing, ProductRecord, Voice, add, count, describe, fresh, put};
+use crate::products::{
+    Listing, ProductRecord, Restocking, Voice, add, count, describe, fresh, put,
+};
 use crate::retry::Store;
 
 /// What a product should be.
@@ -43,6 +45,22 @@ pub enum Requested {
     KeyReused,
     NoSuchProduct,
     Invalid(OrderError),
+}
+
+/// What a request comes to, in view of the product as it is.
+enum Plan {
+    Write(Write),
+    NoSuchProduct,
+    Invalid(OrderError),
+}
+
+impl Plan {
+    fn restocking(restocking: Restocking, field: &'static str) -> Plan {
+        match restocking {
+            Restocking::Write(write) => Plan::Write(write),
+            Restocking::TooMany(units) => Plan::Invalid(OrderError::TooManyUnits { field, units }),
+        }
+    }
 }
 
 impl<E: Engine> Store<E> {
@@ -74,19 +92,19 @@ impl<E: Engine> Store<E> {
             stock.as_deref().unwrap_or("stays"),
         ];
         self.once(&wish.sku, key, &asked, now, |known, voice| {
-            let write = match (known, wish.stock) {
-                (None, Some(_)) => put(&fresh(&listing, voice))?,
+            let plan = match (known, wish.stock) {
+                (None, Some(_)) => Plan::Write(put(&fresh(&listing, voice))?),
                 // Nobody has counted yet: a file that is older than this may still say what was there.
-                (None, None) => put(&ProductRecord {
+                (None, None) => Plan::Write(put(&ProductRecord {
                     listed_ms: 0,
                     described_by: Some(voice.by.to_owned()),
                     described_ms: Some(voice.at_ms),
                     ..fresh(&listing, voice)
-                })?,
-                (Some(known), Some(_)) => count(known, &listing, voice)?,
-                (Some(known), None) => describe(known, &listing, voice),
+                })?),
+                (Some(known), Some(_)) => Plan::restocking(count(known, &listing, voice)?, "stock"),
+                (Some(known), None) => Plan::Write(describe(known, &listing, voice)),
             };
-            Ok(Some(write))
+            Ok(plan)
         })
         .await
     }
@@ -108,20 +126,23 @@ impl<E: Engine> Store<E> {
         }
         let asked = ["restock", sku, &units.to_string()];
         self.once(sku, key, &asked, now, |known, voice| {
-            known.map(|known| add(known, units, voice)).transpose()
+            let Some(known) = known else {
+                return Ok(Plan::NoSuchProduct);
+            };
+            Ok(Plan::restocking(add(known, units, voice)?, "quantity"))
         })
         .await
     }
 
     /// Writes what was asked for together with its claim, so that it happens once. `plan` says what to write, in view of the
-    /// product as it is; where it knows nothing to write, there is no such product.
+    /// product as it is.
     async fn once(
         &self,
         sku: &str,
         key: &str,
         asked: &[&str],
         now: Timestamp,
-        plan: impl Fn(Option<&ProductRecord>, Voice<'_>) -> Result<Option<Write>, Fault>,
+        plan: impl Fn(Option<&ProductRecord>, Voice<'_>) -> Result<Plan, Fault>,
     ) -> Result<Requested, Fault> {
         let by = ids::product_request_id(key);
         let fingerprint = ids::short_hash(asked);
@@ -133,8 +154,14 @@ impl<E: Engine> Store<E> {
                 by: &by,
                 at_ms: after(known.as_ref(), now),
             };
-            let Some(write) = plan(known.as_ref(), voice)? else {
-                return Ok(Requested::NoSuchProduct);
+            let write = match plan(known.as_ref(), voice)? {
+                Plan::Write(write) => write,
+                Plan::NoSuchProduct => return Ok(Requested::NoSuchProduct),
+                // A repetition is known by its claim: what it added may be why there is no room for more.
+                Plan::Invalid(wrong) => match self.request(&by).await? {
+                    Some(claim) => return self.repeated(sku, &claim, &fingerprint).await,
+                    None => return Ok(Requested::Invalid(wrong)),
+                },
             };
             let done = self.transact(&[write, claim.clone()]).await?;
             let verdicts = match done {
@@ -155,15 +182,25 @@ impl<E: Engine> Store<E> {
                     Fault::Corrupt("an item that is there was not shown".to_owned())
                 })?;
                 let claim: RequestClaim = record(found)?;
-                return Ok(match claim.fingerprint == fingerprint {
-                    true => Requested::Unchanged(self.written(sku).await?),
-                    false => Requested::KeyReused,
-                });
+                return self.repeated(sku, &claim, &fingerprint).await;
             }
             // It moved in between: it is looked at again.
             let moved = format!("{sku} is changed by others all the time");
             wait.pause(Fault::Transient(moved)).await?;
         }
+    }
+
+    /// Something was asked for under this key before: the same, or something else.
+    async fn repeated(
+        &self,
+        sku: &str,
+        claim: &RequestClaim,
+        fingerprint: &str,
+    ) -> Result<Requested, Fault> {
+        Ok(match claim.fingerprint == fingerprint {
+            true => Requested::Unchanged(self.written(sku).await?),
+            false => Requested::KeyReused,
+        })
     }
 
     /// The product as it is after a request, which never takes one away.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::catalog::Policy;
+use domain::limits::UNITS_IN_STOCK;
 use domain::pricing::Price;
 use domain::{Currency, Fault};
 use jiff::Timestamp;
@@ -132,6 +133,15 @@ pub enum Listed {
     Skipped,
     /// A newer file said otherwise already.
     Outdated,
+    /// With it more would lie in the warehouse than [`UNITS_IN_STOCK`]. The stock stays as it was.
+    TooMany,
+}
+
+/// What a change of stock comes to.
+pub(crate) enum Restocking {
+    Write(Write),
+    /// So many units would lie in the warehouse.
+    TooMany(u64),
 }
 
 /// Who says something of a product, and when.
@@ -220,7 +230,10 @@ impl<E: Engine> Store<E> {
                 None => put(&fresh(listing, voice))?,
                 Some(known) if known.listed_by == catalog.catalog_id => return Ok(Listed::Loaded),
                 Some(known) if known.listed_ms >= voice.at_ms => return Ok(Listed::Outdated),
-                Some(known) => count(&known, listing, voice)?,
+                Some(known) => match count(&known, listing, voice)? {
+                    Restocking::Write(write) => write,
+                    Restocking::TooMany(_) => return Ok(Listed::TooMany),
+                },
             };
             if self.write(&write).await?.is_ok() {
                 return Ok(Listed::Loaded);
@@ -247,14 +260,14 @@ impl<E: Engine> Store<E> {
                     ..fresh(listing, voice)
                 })?,
                 Some(known) if known.listed_ms >= voice.at_ms => {
-                    let claimed = self.was_claimed(&catalog.catalog_id, sku).await?;
-                    return Ok(if claimed {
-                        Listed::Loaded
-                    } else {
-                        Listed::Outdated
-                    });
+                    return self.unless_claimed(catalog, sku, Listed::Outdated).await;
                 }
-                Some(known) => add(&known, listing.stock, voice)?,
+                Some(known) => match add(&known, listing.stock, voice)? {
+                    Restocking::Write(write) => write,
+                    Restocking::TooMany(_) => {
+                        return self.unless_claimed(catalog, sku, Listed::TooMany).await;
+                    }
+                },
             };
             match self.transact(&[product, claim.clone()]).await? {
                 Ok(()) => return Ok(Listed::Loaded),
@@ -266,6 +279,17 @@ impl<E: Engine> Store<E> {
             }
         }
     }
+
+    /// A row that was added before is loaded, whatever holds now.
+    async fn unless_claimed(
+        &self,
+        catalog: &Catalog,
+        sku: &str,
+        listed: Listed,
+    ) -> Result<Listed, Fault> {
+        let is_claimed = self.was_claimed(&catalog.catalog_id, sku).await?;
+        Ok(if is_claimed { Listed::Loaded } else { listed })
+    }
 }
 
 /// So many units lie in the warehouse. What came in after that is added, and what the listing says of name and price holds
@@ -274,7 +298,7 @@ pub(crate) fn count(
     known: &ProductRecord,
     listing: &Listing,
     voice: Voice<'_>,
-) -> Result<Write, Fault> {
+) -> Result<Restocking, Fault> {
     let mut added = known.added.clone();
     added.retain(|added| added.uploaded_ms > voice.at_ms);
     let there = added
@@ -283,6 +307,9 @@ pub(crate) fn count(
     // A count that comes late has counted what went out since.
     let first = added.first().map_or(known.sold, |added| added.sold);
     let there = there.saturating_sub(known.sold.saturating_sub(first));
+    if there > UNITS_IN_STOCK {
+        return Ok(Restocking::TooMany(there));
+    }
     // More may be promised than there is: then nothing is available.
     let available = there.saturating_sub(known.reserved);
     let stocked = available
@@ -302,14 +329,24 @@ pub(crate) fn count(
             Change::Remove("described_ms"),
         ]);
     }
-    Ok(Write::Update {
+    Ok(Restocking::Write(Write::Update {
         key: Key::new(Table::Products, &known.sku),
         changes,
         condition: Condition::All(vec![unmoved(known), undescribed(known)]),
-    })
+    }))
 }
 
-pub(crate) fn add(known: &ProductRecord, units: u64, voice: Voice<'_>) -> Result<Write, Fault> {
+/// So many units came in. The condition holds the write to the stock that was checked here.
+pub(crate) fn add(
+    known: &ProductRecord,
+    units: u64,
+    voice: Voice<'_>,
+) -> Result<Restocking, Fault> {
+    let there = known.available.saturating_add(known.reserved);
+    let there = there.saturating_add(units);
+    if there > UNITS_IN_STOCK {
+        return Ok(Restocking::TooMany(there));
+    }
     let mut all = known.added.clone();
     all.push(Added {
         uploaded_ms: voice.at_ms,
@@ -318,7 +355,7 @@ pub(crate) fn add(known: &ProductRecord, units: u64, voice: Voice<'_>) -> Result
     });
     let kept = all.split_off(all.len().saturating_sub(ADDED_KEPT));
     let units = signed(&known.sku, units)?;
-    Ok(Write::Update {
+    Ok(Restocking::Write(Write::Update {
         key: Key::new(Table::Products, &known.sku),
         changes: vec![
             Change::Add("available", units.into()),
@@ -326,7 +363,7 @@ pub(crate) fn add(known: &ProductRecord, units: u64, voice: Voice<'_>) -> Result
             Change::Set("added", value(&kept)?),
         ],
         condition: unmoved(known),
-    })
+    }))
 }
 
 /// What it is called and costs, and nothing of its stock, which may move meanwhile.

@@ -41,6 +41,8 @@ pub struct Call {
     is_base64: bool,
     scopes: Option<&'static str>,
     caller: &'static str,
+    /// The host that the caller named, and what stands before the path in the gateway's context.
+    through: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +84,7 @@ pub fn call(method: &'static str, path: &str) -> Call {
         is_base64: false,
         scopes: Some("admin"),
         caller: "tests",
+        through: None,
     }
 }
 
@@ -117,6 +120,14 @@ impl Call {
 
     pub fn key(self, key: &str) -> Call {
         self.header("Idempotency-Key", key)
+    }
+
+    /// By this host, and with this before the path in the context of the gateway.
+    pub fn through(self, host: &'static str, prefix: &'static str) -> Call {
+        Call {
+            through: Some((host, prefix)),
+            ..self
+        }
     }
 
     /// None: nobody said who calls.
@@ -195,8 +206,9 @@ impl Bench {
             }
         }
         // Each header twice, as the gateway does it: its last value, and all of them.
-        let mut last = json!({"Host": "an.api.example"});
-        let mut headers = json!({"Host": ["an.api.example"]});
+        let (host, prefix) = call.through.unwrap_or(("an.api.example", ""));
+        let mut last = json!({"Host": host});
+        let mut headers = json!({"Host": [host]});
         for (name, value) in &call.headers {
             last[*name] = json!(value);
             match headers[*name].as_array_mut() {
@@ -213,7 +225,7 @@ impl Bench {
             "multiValueQueryStringParameters": parameters, "pathParameters": {}, "stageVariables": null,
             "requestContext": {
                 "resourcePath": "/{proxy+}", "httpMethod": call.method, "stage": "api", "requestId": "1",
-                "accountId": "0", "apiId": "1", "identity": {"sourceIp": "127.0.0.1"}, "authorizer": authorizer,
+                "path": format!("{prefix}{path}"), "accountId": "0", "apiId": "a1b2", "identity": {"sourceIp": "127.0.0.1"}, "authorizer": authorizer,
             },
             "body": call.body, "isBase64Encoded": call.is_base64,
         });

@@ -164,6 +164,38 @@ async fn what_comes_in_is_added_to_what_there_is() {
 }
 
 #[tokio::test]
+async fn restocking_over_the_limit_is_rejected_and_a_repetition_is_not() {
+    const MOST: i64 = 1_000_000_000_000;
+    let bench = Bench::new();
+    bench.ask(put("T", tea(Some(3))).key("put")).await;
+    let full = restock("T", MOST - 3).key("full");
+    assert_eq!(bench.ask(full).await.status, 200);
+    for quantity in [1, MOST] {
+        let more = bench.ask(restock("T", quantity).key("more")).await;
+        assert_eq!(more.problem(), (422, "unprocessable"));
+        assert_eq!(more.body["field"], "quantity");
+    }
+    let again = bench.ask(restock("T", MOST - 3).key("full")).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    let other = bench.ask(restock("T", MOST - 4).key("full")).await;
+    assert_eq!(other.problem(), (422, "idempotency_key_reused"));
+    let all = [MOST as u64, MOST as u64, 0, 0];
+    assert_eq!(units(&bench.get("/products/T").await), all);
+    // What was sold makes room.
+    let counted = bench.ask(put("T", tea(Some(10))).key("count")).await;
+    assert_eq!(counted.status, 200);
+    let more = bench.ask(restock("T", 1).key("more")).await;
+    assert_eq!(units(&more), [11, 11, 0, 0]);
+    // Two of those that meet have room for one.
+    bench.ask(put("T", tea(Some(1))).key("one")).await;
+    let half = |key: &str| bench.ask(restock("T", MOST - 1).key(key));
+    let (one, other) = tokio::join!(half("a"), half("b"));
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 422]);
+}
+
+#[tokio::test]
 async fn products_are_listed_each_once() {
     let bench = Bench::new();
     for number in 0..250 {

@@ -2,12 +2,15 @@
 
 mod bench;
 mod catalog;
+mod compressed;
 mod figures;
 mod guarded;
 mod hostile;
 mod imports;
+mod links;
 mod mill;
 mod notifications;
+mod objects;
 mod operations;
 mod optout;
 mod order_keys;

@@ -82,6 +82,48 @@ pub(super) async fn every_condition<E: Engine>(case: &Case<'_, E>) {
     }
 }
 
+/// Two pairs of parentheses around one expression would be refused.
+pub(super) async fn nested_conditions_hold_as_one<E: Engine>(case: &Case<'_, E>) {
+    let all = Condition::All;
+    let open = || Condition::Is("state", text("OPEN"));
+    let five = || Condition::AtLeast("count", 5);
+    let item = [("state", text("OPEN")), ("count", number(5))];
+    for (at, condition) in [
+        all(vec![all(vec![open(), five()])]),
+        all(vec![all(vec![all(vec![open()])])]),
+        all(vec![Condition::Always, all(vec![open(), five()])]),
+        all(vec![all(vec![]), all(vec![all(vec![])])]),
+        all(vec![all(vec![open(), all(vec![five(), open()])]), five()]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("S{at}");
+        case.put(Table::Products, &id, &item).await;
+        let mark = case.set(&id, "mark", text("x"), condition.clone());
+        assert_eq!(case.engine.write(&mark).await, Ok(()), "{condition:?}");
+        let again = case.engine.update_many(std::slice::from_ref(&mark)).await;
+        assert_eq!(again, Ok(vec![Ok(())]), "{condition:?}");
+        let done = case.engine.transact(&[mark], &token()).await;
+        assert_eq!(done, Ok(()), "{condition:?}");
+    }
+}
+
+pub(super) async fn hundred_operands_pass_and_one_more_is_refused<E: Engine>(case: &Case<'_, E>) {
+    let any_of = |count: u32| Condition::AnyOf("n", (0..count).map(number).collect());
+    case.put(Table::Products, "S", &[("n", number(7))]).await;
+    let mark = |id, count| case.set(id, "mark", text("x"), any_of(count));
+    assert_eq!(case.engine.write(&mark("S", 100)).await, Ok(()));
+    for id in ["S", "missing"] {
+        let alone = case.engine.write(&mark(id, 101)).await;
+        assert!(
+            matches!(alone, Err(WriteError::Fault(Fault::Malformed(_)))),
+            "{alone:?}"
+        );
+        malformed(case.engine.transact(&[mark(id, 101)], &token()).await);
+    }
+}
+
 pub(super) async fn put_replaces_the_whole_item<E: Engine>(case: &Case<'_, E>) {
     case.put(
         Table::Products,

@@ -18,53 +18,43 @@ pub async fn run(global: &Global, stack: &Stack, import_id: &str) -> Result<bool
 }
 
 pub fn report(cost: &Cost) -> String {
-    let mut sum = (0, 0, 0.0, 0.0);
-    let mut rows = Vec::new();
-    for (name, function) in &cost.functions {
-        let (calls, writes, reads) = (
-            function.calls(),
-            function.write_units(),
-            function.read_units(),
-        );
-        sum = (
-            sum.0 + function.invocations,
-            sum.1 + calls,
-            sum.2 + writes,
-            sum.3 + reads,
-        );
-        rows.push([
-            (*name).to_owned(),
-            function.invocations.to_string(),
-            cost.each(calls as f64),
-            cost.each(writes),
-            cost.each(reads),
-        ]);
-    }
-    rows.push([
-        "all".to_owned(),
-        sum.0.to_string(),
-        cost.each(sum.1 as f64),
-        cost.each(sum.2),
-        cost.each(sum.3),
-    ]);
-    let functions = output::table(
-        &[
-            "function",
-            "invocations",
-            "AWS calls",
-            "write units",
-            "read units",
-        ],
-        &[1, 2, 3, 4],
-        rows,
-    );
+    let counted = cost.functions.iter().map(|(name, function)| {
+        let invocations = function.invocations;
+        let calls = function.calls() as f64;
+        let units = [function.write_units(), function.read_units()];
+        (*name, invocations, [calls, units[0], units[1]])
+    });
+    let counted: Vec<_> = counted.collect();
+    let sum = |at: usize| counted.iter().map(|(.., figures)| figures[at]).sum::<f64>();
+    let invocations = counted.iter().map(|(_, invocations, _)| invocations).sum();
+    let all = ("all", invocations, [sum(0), sum(1), sum(2)]);
+    let shows_reads = cost.note.is_none();
+    let figures = if shows_reads { 3 } else { 2 };
+    let rows = counted.iter().chain([&all]).map(|(name, invocations, of)| {
+        let each = of[..figures].iter().map(|figure| cost.each(*figure));
+        let row = [(*name).to_owned(), invocations.to_string()];
+        row.into_iter().chain(each).collect::<Vec<String>>()
+    });
+    let head = [
+        "function",
+        "invocations",
+        "AWS calls",
+        "write units",
+        "read units",
+    ];
+    let numbers: Vec<usize> = (1..2 + figures).collect();
+    let functions = output::table(&head[..2 + figures], &numbers, rows);
     let rows = cost
         .tables()
         .into_iter()
         .map(|(table, units)| [table.to_owned(), cost.each(units)]);
     let tables = output::table(&["table", "write units"], &[1], rows);
+    let note = cost
+        .note
+        .map(|note| format!("\n{note}"))
+        .unwrap_or_default();
     format!(
-        "{} orders. For each order:\n{functions}\n{tables}",
+        "{} orders. For each order:\n{functions}\n{tables}{note}",
         cost.orders
     )
 }

@@ -6,6 +6,8 @@ use serde::Serialize;
 use store::imports::Import as Record;
 use utoipa::ToSchema;
 
+use crate::base::link;
+
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Import {
     pub import_id: String,
@@ -40,7 +42,7 @@ impl From<&Record> for Import {
         let (record, progress) = (&import.record, import.progress);
         Import {
             import_id: record.import_id.clone(),
-            url: format!("/imports/{}", record.import_id),
+            url: link(&format!("/imports/{}", record.import_id)),
             file: record.key.clone(),
             status: import.status(),
             reason: record.reason.clone(),

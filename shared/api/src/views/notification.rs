@@ -8,6 +8,7 @@ use serde::Serialize;
 use store::notifications::NotificationRecord;
 use utoipa::ToSchema;
 
+use crate::base::link;
 use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -62,7 +63,7 @@ impl From<&NotificationRecord> for Notification {
         let id = name.id();
         let currency = order.map(|order| order.change.currency);
         Notification {
-            url: format!("/notifications/{id}"),
+            url: link(&format!("/notifications/{id}")),
             id,
             order_reference: told.order_id.clone(),
             notification_type: name.kind,

@@ -12,6 +12,7 @@ use store::timeline::{Event, Timeline};
 use utoipa::ToSchema;
 
 use super::{Notification, Refund};
+use crate::base::link;
 use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -84,7 +85,7 @@ impl From<&OrderRecord> for Order {
         });
         Order {
             order_id: order.order_id.clone(),
-            url: format!("/orders/{}", segment(&order.order_id)),
+            url: link(&format!("/orders/{}", segment(&order.order_id))),
             status: order.status,
             payment_status: order.payment_status().map(|status| status.name()),
             customer_id: order.customer_id.clone(),

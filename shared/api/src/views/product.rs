@@ -6,6 +6,7 @@ use store::products::ProductRecord;
 use utoipa::ToSchema;
 
 use super::segment;
+use crate::base::link;
 use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -27,7 +28,7 @@ impl From<&ProductRecord> for Product {
     fn from(product: &ProductRecord) -> Product {
         Product {
             sku: product.sku.clone(),
-            url: format!("/products/{}", segment(&product.sku)),
+            url: link(&format!("/products/{}", segment(&product.sku))),
             name: product.name.clone(),
             price: text(product.price, product.currency),
             currency: product.currency,

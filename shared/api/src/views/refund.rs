@@ -7,6 +7,7 @@ use serde::Serialize;
 use store::refunds::RefundRecord;
 use utoipa::ToSchema;
 
+use crate::base::link;
 use crate::money::{CurrencyCode, text};
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -66,7 +67,7 @@ impl Refund {
         });
         Refund {
             refund_id: refund.refund_id.clone(),
-            url: format!("/refunds/{}", refund.refund_id),
+            url: link(&format!("/refunds/{}", refund.refund_id)),
             order_id: refund.order_id.clone(),
             customer_id: refund.customer_id.clone(),
             currency: refund.currency,

@@ -1,40 +1,31 @@
-//! What the service's errors mean: classified here, once.
+//! The SDK's errors as faults.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use domain::Fault;
 
-use crate::ops::{Item, TransactError, Verdict};
+use super::codes;
+use crate::ops::{Item, TransactError};
 
-/// No answer is never a "no": whatever did not reach us as an answer of the service may have been done.
+/// A request without a response of the service may have been executed: its fault is transient.
 pub fn fault<E>(error: SdkError<E>) -> Fault
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
+    let why = describe(&error);
     match error.code() {
-        Some(
-            "ThrottlingException"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded"
-            | "InternalServerError"
-            | "ServiceUnavailable"
-            | "TransactionConflictException"
-            | "TransactionInProgressException"
-            | "LimitExceededException",
-        ) => Fault::Transient(describe(&error)),
-        Some("ValidationException" | "SerializationException") => {
-            Fault::Malformed(describe(&error))
-        }
-        // A fault of the service, whatever it calls it.
-        Some(_) if is_of_service(&error) => Fault::Transient(describe(&error)),
-        Some(_) => Fault::Corrupt(describe(&error)),
-        None => Fault::Transient(describe(&error)),
+        None => Fault::Transient(why),
+        Some(code) => match codes::fault(code, why) {
+            // The service failed, whatever name it gives to that.
+            Fault::Corrupt(why) if is_of_service(&error) => Fault::Transient(why),
+            fault => fault,
+        },
     }
 }
 
 fn is_of_service<E>(error: &SdkError<E>) -> bool {
-    let answer = error.raw_response();
-    answer.is_some_and(|answer| answer.status().is_server_error())
+    let response = error.raw_response();
+    response.is_some_and(|response| response.status().is_server_error())
 }
 
 fn describe<E>(error: &SdkError<E>) -> String
@@ -47,26 +38,16 @@ where
     }
 }
 
-/// A cancelled transaction says of each item why: condition failures and conflicts come under the same name.
 pub fn cancelled(cancelled: &TransactionCanceledException) -> TransactError {
-    let mut verdicts = Vec::new();
-    for reason in cancelled.cancellation_reasons() {
-        verdicts.push(match reason.code() {
-            None | Some("None") => Verdict::Fine,
-            Some("ConditionalCheckFailed") => {
-                Verdict::Condition(reason.item.clone().map(Item::from))
-            }
-            Some("TransactionConflict") => Verdict::Conflict,
-            Some("ThrottlingError" | "ProvisionedThroughputExceeded") => Verdict::Throttled,
-            Some(code) => {
-                let why = format!("{code}: {}", reason.message().unwrap_or_default());
-                return TransactError::Fault(match code {
-                    "ValidationError" | "ItemCollectionSizeLimitExceeded" => Fault::Malformed(why),
-                    // Denied, and what nobody knows of yet: it is not what was asked for that is wrong.
-                    _ => Fault::Corrupt(why),
-                });
-            }
-        });
+    let verdicts = cancelled.cancellation_reasons().iter().map(|reason| {
+        codes::verdict(
+            reason.code().unwrap_or_default(),
+            reason.message().unwrap_or_default(),
+            reason.item.clone().map(Item::from),
+        )
+    });
+    match verdicts.collect() {
+        Ok(verdicts) => TransactError::Cancelled(verdicts),
+        Err(fault) => TransactError::Fault(fault),
     }
-    TransactError::Cancelled(verdicts)
 }

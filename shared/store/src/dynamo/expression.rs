@@ -1,11 +1,10 @@
-//! Conditions and changes as the service's expressions, and as statements.
+//! Conditions, changes and queries as DynamoDB's expressions, and as PartiQL statements.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Fault;
 
-use crate::ops::{Change, Condition, Item, Key, Value, number};
+use crate::ops::{Change, Condition, Item, Key, Query, Value, Write, number, text};
 use crate::schema::Table;
 
 /// An update and a condition over one set of placeholders. Every name is a placeholder: many are reserved words.
@@ -18,7 +17,12 @@ pub struct Expression {
 }
 
 impl Expression {
-    pub fn new(table: Table, changes: &[Change], condition: &Condition) -> Expression {
+    pub fn new(
+        table: Table,
+        changes: &[Change],
+        condition: &Condition,
+    ) -> Result<Expression, Fault> {
+        condition.check()?;
         let mut expression = Expression::default();
         let mut sections: [(&str, Vec<String>); 3] = [
             ("SET", Vec::new()),
@@ -54,7 +58,37 @@ impl Expression {
             .collect();
         expression.update = (!update.is_empty()).then(|| update.join(" "));
         expression.condition = expression.condition(table, condition);
-        expression
+        Ok(expression)
+    }
+
+    /// The key condition of a query. A range needs a sort key.
+    pub fn of_query(query: &Query) -> Result<Expression, Fault> {
+        let (partition, sort) = match query.index {
+            Some(index) => (index.partition, Some(index.sort)),
+            None => (query.table.partition(), query.table.sort()),
+        };
+        let mut expression = Expression::default();
+        let mut condition = format!(
+            "{} = {}",
+            expression.name(partition),
+            expression.value(text(query.partition.clone()))
+        );
+        if let Some((from, to)) = &query.range {
+            let Some(sort) = sort else {
+                return Err(Fault::Malformed(format!(
+                    "{} have no sort key to ask a range of",
+                    query.table.name()
+                )));
+            };
+            condition.push_str(&format!(
+                " AND {} BETWEEN {} AND {}",
+                expression.name(sort),
+                expression.value(text(from.clone())),
+                expression.value(text(to.clone()))
+            ));
+        }
+        expression.condition = Some(condition);
+        Ok(expression)
     }
 
     pub fn names(&self) -> Option<HashMap<String, String>> {
@@ -66,12 +100,13 @@ impl Expression {
         (!self.names.is_empty()).then(|| names.collect())
     }
 
-    pub fn values(&self) -> Option<HashMap<String, AttributeValue>> {
+    /// The values as the type of a client.
+    pub fn values<V>(&self, value_of: impl Fn(Value) -> V) -> Option<HashMap<String, V>> {
         let values = self
             .values
             .iter()
             .enumerate()
-            .map(|(at, value)| (format!(":v{at}"), value.clone().into()));
+            .map(|(at, value)| (format!(":v{at}"), value_of(value.clone())));
         (!self.values.is_empty()).then(|| values.collect())
     }
 
@@ -120,21 +155,41 @@ impl Expression {
     }
 }
 
-/// A conditional update as a statement, which can be sent together with others. Statements know no upsert, and
-/// [`Change::Add`] would have to name the old value twice, so only what is needed is translated.
-pub fn statement(
-    table: &str,
+/// A write as a PartiQL statement, which can be sent together with others, and its parameters. `name` is the name of its
+/// table. Statements have no upsert, and an addition would name the old value twice, so only what is needed is translated.
+pub fn statement(name: &str, write: &Write) -> Result<(String, Vec<Value>), Fault> {
+    match write {
+        Write::Update {
+            key,
+            changes,
+            condition,
+        } => update(name, key, changes, condition),
+        Write::Put {
+            item,
+            condition: Condition::Absent,
+            ..
+        } => Ok(insertion(name, item)),
+        Write::Put { .. } | Write::Delete { .. } => {
+            let what = "only updates, and puts of what is absent, can be sent together";
+            Err(Fault::Malformed(what.to_owned()))
+        }
+    }
+}
+
+fn update(
+    name: &str,
     key: &Key,
     changes: &[Change],
     condition: &Condition,
-) -> Result<(String, Vec<AttributeValue>), Fault> {
-    let mut statement = format!("UPDATE \"{table}\"");
-    let mut parameters: Vec<AttributeValue> = Vec::new();
+) -> Result<(String, Vec<Value>), Fault> {
+    condition.check()?;
+    let mut statement = format!("UPDATE \"{name}\"");
+    let mut parameters: Vec<Value> = Vec::new();
     for change in changes {
         match change {
             Change::Set(field, value) => {
                 statement.push_str(&format!(" SET \"{field}\"=?"));
-                parameters.push(value.clone().into());
+                parameters.push(value.clone());
             }
             Change::Remove(field) => statement.push_str(&format!(" REMOVE \"{field}\"")),
             Change::Add(field, _) => {
@@ -145,10 +200,10 @@ pub fn statement(
         }
     }
     statement.push_str(&format!(" WHERE \"{}\"=?", key.table.partition()));
-    parameters.push(AttributeValue::S(key.partition.clone()));
+    parameters.push(text(key.partition.clone()));
     if let (Some(name), Some(value)) = (key.table.sort(), &key.sort) {
         statement.push_str(&format!(" AND \"{name}\"=?"));
-        parameters.push(AttributeValue::S(value.clone()));
+        parameters.push(text(value.clone()));
     }
     if let Some(condition) = where_clause(key.table, condition, &mut parameters) {
         statement.push_str(" AND ");
@@ -157,20 +212,20 @@ pub fn statement(
     Ok((statement, parameters))
 }
 
-/// An item that must not be there, as a statement.
-pub fn insertion(table: &str, item: &Item) -> (String, Vec<AttributeValue>) {
-    let (names, parameters): (Vec<String>, Vec<AttributeValue>) = item
+/// An item that must not exist, as a statement.
+fn insertion(name: &str, item: &Item) -> (String, Vec<Value>) {
+    let (names, parameters): (Vec<String>, Vec<Value>) = item
         .iter()
-        .map(|(name, value)| (format!("'{name}': ?"), value.clone().into()))
+        .map(|(field, value)| (format!("'{field}': ?"), value.clone()))
         .unzip();
-    let statement = format!("INSERT INTO \"{table}\" VALUE {{{}}}", names.join(", "));
+    let statement = format!("INSERT INTO \"{name}\" VALUE {{{}}}", names.join(", "));
     (statement, parameters)
 }
 
 fn where_clause(
     table: Table,
     condition: &Condition,
-    parameters: &mut Vec<AttributeValue>,
+    parameters: &mut Vec<Value>,
 ) -> Option<String> {
     Some(match condition {
         Condition::Always => return None,
@@ -180,26 +235,30 @@ fn where_clause(
         Condition::Absent => format!("\"{}\" IS MISSING", table.partition()),
         Condition::Missing(field) => format!("\"{field}\" IS MISSING"),
         Condition::Is(field, value) => {
-            parameters.push(value.clone().into());
+            parameters.push(value.clone());
             format!("\"{field}\"=?")
         }
         Condition::AtLeast(field, least) => {
-            parameters.push(number(least).into());
+            parameters.push(number(least));
             format!("\"{field}\">=?")
         }
         Condition::Below(field, limit) => {
-            parameters.push(number(limit).into());
+            parameters.push(number(limit));
             format!("\"{field}\"<?")
         }
         Condition::AnyOf(field, values) => {
-            parameters.extend(values.iter().cloned().map(AttributeValue::from));
+            parameters.extend(values.iter().cloned());
             format!("\"{field}\" IN [{}]", vec!["?"; values.len()].join(","))
         }
     })
 }
 
-/// What always holds adds nothing to a conjunction.
+/// What always holds adds nothing to a conjunction. A single condition stands without parentheses: DynamoDB refuses two pairs
+/// around one expression.
 fn all(conditions: impl Iterator<Item = Option<String>>) -> Option<String> {
-    let conditions: Vec<String> = conditions.flatten().collect();
-    (!conditions.is_empty()).then(|| format!("({})", conditions.join(" AND ")))
+    let mut conditions: Vec<String> = conditions.flatten().collect();
+    match conditions.len() {
+        0 | 1 => conditions.pop(),
+        _ => Some(format!("({})", conditions.join(" AND "))),
+    }
 }

@@ -1,7 +1,8 @@
 //! The engine that asks the service, through the SDK. Knows how a fault looks on the wire, and nothing of orders.
 
+pub mod codes;
 mod error;
-mod expression;
+pub mod expression;
 mod meter;
 mod single;
 
@@ -11,19 +12,17 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
-    KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, Select,
+    AttributeValue, BatchStatementRequest, BatchStatementResponse, KeysAndAttributes,
+    ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, Select,
 };
 use domain::Fault;
 use domain::limits::ITEMS_PER_TRANSACTION;
 
 use crate::engine::Engine;
-use crate::ops::{
-    Condition, Count, Item, Key, Page, Query, TransactError, Write, WriteError, text,
-};
+use crate::ops::{Count, Item, Key, Page, Query, TransactError, Write, WriteError};
 use crate::schema::Table;
 use error::fault;
-use expression::{insertion, statement};
+use expression::{Expression, statement};
 pub use meter::{Meter, Usage};
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -58,38 +57,22 @@ impl DynamoEngine {
             .ok_or_else(unnamed)
     }
 
-    /// What `query` and `count` ask alike. A range needs a sort key, and the service would not know which one was meant.
-    fn asking(&self, query: &Query) -> Result<QueryFluentBuilder, Fault> {
-        let (partition, sort) = match query.index {
-            Some(index) => (index.partition, Some(index.sort)),
-            None => (query.table.partition(), query.table.sort()),
-        };
-        let request = self
+    /// The part that `query` and `count` have in common.
+    fn request(&self, query: &Query) -> Result<QueryFluentBuilder, Fault> {
+        let expression = Expression::of_query(query)?;
+        Ok(self
             .client
             .query()
             .table_name(self.name(query.table)?)
             .set_index_name(query.index.map(|index| index.name.to_owned()))
             .consistent_read(query.index.is_none())
-            .expression_attribute_names("#p", partition)
-            .expression_attribute_values(":p", text(query.partition.clone()).into())
+            .set_key_condition_expression(expression.condition.clone())
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .scan_index_forward(!query.backwards)
             .set_limit(query.limit.and_then(|limit| i32::try_from(limit).ok()))
             .set_exclusive_start_key(query.start.as_ref().map(attributes))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
-        let Some((from, to)) = &query.range else {
-            return Ok(request.key_condition_expression("#p = :p"));
-        };
-        let Some(sort) = sort else {
-            return Err(Fault::Malformed(format!(
-                "{} have no sort key to ask a range of",
-                query.table.name()
-            )));
-        };
-        Ok(request
-            .key_condition_expression("#p = :p AND #s BETWEEN :from AND :to")
-            .expression_attribute_names("#s", sort)
-            .expression_attribute_values(":from", text(from.clone()).into())
-            .expression_attribute_values(":to", text(to.clone()).into()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Indexes))
     }
 }
 
@@ -124,7 +107,7 @@ impl DynamoEngine {
                 .flatten()
                 .map(Item::from)
             {
-                found.insert(item_key(table, &item), item);
+                found.insert(Key::of_item(table, &item), item);
             }
             // What was left out for its size is asked for again; each answer makes progress.
             open = answer
@@ -183,22 +166,8 @@ impl Engine for DynamoEngine {
             .batch_execute_statement()
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
         for update in updates {
-            let (statement, parameters) = match update {
-                Write::Update {
-                    key,
-                    changes,
-                    condition,
-                } => statement(self.name(key.table)?, key, changes, condition)?,
-                Write::Put {
-                    table,
-                    item,
-                    condition: Condition::Absent,
-                } => insertion(self.name(*table)?, item),
-                Write::Put { .. } | Write::Delete { .. } => {
-                    let what = "only updates, and puts of what is absent, can be sent together";
-                    return Err(Fault::Malformed(what.to_owned()));
-                }
-            };
+            let (statement, parameters) = statement(self.name(update.table())?, update)?;
+            let parameters = parameters.into_iter().map(AttributeValue::from).collect();
             let statement = BatchStatementRequest::builder()
                 .statement(statement)
                 .set_parameters(Some(parameters))
@@ -210,7 +179,7 @@ impl Engine for DynamoEngine {
             request = request.statements(statement);
         }
         let answer = request.send().await.map_err(fault)?;
-        self.meter.write(answer.consumed_capacity());
+        self.meter.statements(answer.consumed_capacity());
         let responses = answer.responses.unwrap_or_default();
         if responses.len() != updates.len() {
             return Err(Fault::Transient(format!(
@@ -244,23 +213,12 @@ impl Engine for DynamoEngine {
             .await;
         match answer {
             Ok(answer) => {
-                self.meter.write(answer.consumed_capacity());
+                self.meter.transaction(answer.consumed_capacity());
                 Ok(())
             }
             Err(error) => Err(match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                     error::cancelled(cancelled)
-                }
-                // The first attempt under this token is still at work: its outcome is what we wait for.
-                Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-                    TransactError::Fault(Fault::Transient(
-                        "the transaction is still in progress".to_owned(),
-                    ))
-                }
-                Some(TransactWriteItemsError::IdempotentParameterMismatchException(_)) => {
-                    TransactError::Fault(Fault::Corrupt(
-                        "one token for two transactions".to_owned(),
-                    ))
                 }
                 _ => TransactError::Fault(fault(error)),
             }),
@@ -268,13 +226,13 @@ impl Engine for DynamoEngine {
     }
 
     async fn query(&self, query: &Query) -> Result<Page, Fault> {
-        let answer = self.asking(query)?.send().await.map_err(fault)?;
+        let answer = self.request(query)?.send().await.map_err(fault)?;
         self.meter.read(answer.consumed_capacity());
         Ok(page(answer.items, answer.last_evaluated_key))
     }
 
     async fn count(&self, query: &Query) -> Result<Count, Fault> {
-        let request = self.asking(query)?.select(Select::Count);
+        let request = self.request(query)?.select(Select::Count);
         let answer = request.send().await.map_err(fault)?;
         self.meter.read(answer.consumed_capacity());
         let items = u64::try_from(answer.count)
@@ -322,25 +280,13 @@ fn statement_outcome(response: BatchStatementResponse) -> Result<(), WriteError>
     let Some(error) = response.error else {
         return Ok(());
     };
+    let code = error.code.as_ref().map_or("", |code| code.as_str());
     let message = error.message.clone().unwrap_or_default();
-    Err(match error.code {
-        Some(BatchStatementErrorCodeEnum::ConditionalCheckFailed) => {
-            WriteError::Condition(error.item.map(Item::from))
-        }
-        Some(BatchStatementErrorCodeEnum::DuplicateItem) => WriteError::Condition(None),
-        Some(
-            BatchStatementErrorCodeEnum::TransactionConflict
-            | BatchStatementErrorCodeEnum::ThrottlingError
-            | BatchStatementErrorCodeEnum::ProvisionedThroughputExceeded
-            | BatchStatementErrorCodeEnum::RequestLimitExceeded
-            | BatchStatementErrorCodeEnum::InternalServerError,
-        )
-        | None => WriteError::Fault(Fault::Transient(message)),
-        Some(BatchStatementErrorCodeEnum::ValidationError) => {
-            WriteError::Fault(Fault::Malformed(message))
-        }
-        Some(code) => WriteError::Fault(Fault::Corrupt(format!("{}: {message}", code.as_str()))),
-    })
+    Err(codes::statement_error(
+        code,
+        message,
+        error.item.map(Item::from),
+    ))
 }
 
 fn attributes(item: &Item) -> Attributes {
@@ -349,18 +295,6 @@ fn attributes(item: &Item) -> Attributes {
 
 fn key_attributes(key: &Key) -> Attributes {
     key.item().into()
-}
-
-fn item_key(table: Table, item: &Item) -> Key {
-    let string = |name: &str| match item.get(name) {
-        Some(crate::ops::Value::S(value)) => value.clone(),
-        _ => String::new(),
-    };
-    Key {
-        table,
-        partition: string(table.partition()),
-        sort: table.sort().map(string),
-    }
 }
 
 fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Fault {

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{
-    Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 use domain::Fault;
 
@@ -39,13 +39,13 @@ impl DynamoEngine {
     }
 
     fn put(&self, table: Table, item: &Item, condition: &Condition) -> Result<Put, Fault> {
-        let expression = Expression::new(table, &[], condition);
+        let expression = Expression::new(table, &[], condition)?;
         Put::builder()
             .table_name(self.name(table)?)
             .set_item(Some(attributes(item)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .build()
             .map_err(incomplete)
@@ -57,27 +57,27 @@ impl DynamoEngine {
         changes: &[Change],
         condition: &Condition,
     ) -> Result<Update, Fault> {
-        let expression = Expression::new(key.table, changes, condition);
+        let expression = Expression::new(key.table, changes, condition)?;
         Update::builder()
             .table_name(self.name(key.table)?)
             .set_key(Some(key_attributes(key)))
             .set_update_expression(expression.update.clone())
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .build()
             .map_err(incomplete)
     }
 
     fn delete(&self, key: &Key, condition: &Condition) -> Result<Delete, Fault> {
-        let expression = Expression::new(key.table, &[], condition);
+        let expression = Expression::new(key.table, &[], condition)?;
         Delete::builder()
             .table_name(self.name(key.table)?)
             .set_key(Some(key_attributes(key)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .build()
             .map_err(incomplete)
@@ -89,7 +89,7 @@ impl DynamoEngine {
         item: &Item,
         condition: &Condition,
     ) -> Result<(), WriteError> {
-        let expression = Expression::new(table, &[], condition);
+        let expression = Expression::new(table, &[], condition).map_err(WriteError::Fault)?;
         let answer = self
             .client
             .put_item()
@@ -97,7 +97,7 @@ impl DynamoEngine {
             .set_item(Some(attributes(item)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()
@@ -116,7 +116,8 @@ impl DynamoEngine {
         changes: &[Change],
         condition: &Condition,
     ) -> Result<(), WriteError> {
-        let expression = Expression::new(key.table, changes, condition);
+        let expression =
+            Expression::new(key.table, changes, condition).map_err(WriteError::Fault)?;
         let answer = self
             .client
             .update_item()
@@ -125,7 +126,7 @@ impl DynamoEngine {
             .set_update_expression(expression.update.clone())
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()
@@ -143,7 +144,7 @@ impl DynamoEngine {
         key: &Key,
         condition: &Condition,
     ) -> Result<(), WriteError> {
-        let expression = Expression::new(key.table, &[], condition);
+        let expression = Expression::new(key.table, &[], condition).map_err(WriteError::Fault)?;
         let answer = self
             .client
             .delete_item()
@@ -151,7 +152,7 @@ impl DynamoEngine {
             .set_key(Some(key_attributes(key)))
             .set_condition_expression(expression.condition.clone())
             .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
+            .set_expression_attribute_values(expression.values(AttributeValue::from))
             .return_values_on_condition_check_failure(FOUND)
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()

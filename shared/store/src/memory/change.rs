@@ -34,6 +34,14 @@ pub fn kept(table: Table, item: &Item) -> Result<Item, Fault> {
     Ok(kept)
 }
 
+/// Values that no attribute can have are refused before the item is looked at.
+pub fn checked(changes: &[Change]) -> Result<(), Fault> {
+    changes.iter().try_for_each(|change| match change {
+        Change::Set(_, value) => normal(value).map(|_| ()),
+        Change::Add(..) | Change::Remove(_) => Ok(()),
+    })
+}
+
 pub fn apply(changes: &[Change], item: &mut Item) -> Result<(), Fault> {
     for change in changes {
         match change {

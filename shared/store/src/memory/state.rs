@@ -7,17 +7,20 @@ use std::time::Duration;
 use domain::Fault;
 use tokio::time::Instant;
 
-use super::change::{apply, kept, statement};
+use super::change::{apply, checked, kept, statement};
 use super::check;
 use super::condition::holds;
 use super::faults::Dice;
 use super::holds::Holds;
 use super::places::Places;
 use super::tokens::Tokens;
-use super::units::{ReadUnits, WriteUnits, bill};
+use super::units::{ReadUnits, WriteUnits, bill, bill_read, size};
 use crate::engine::UPDATES_PER_REQUEST;
 use crate::ops::{Item, Key, TransactError, Verdict, Write, WriteError};
 use crate::schema::Table;
+
+/// Read units for each started 4 KB of a transactional read.
+const TRANSACTIONAL: f64 = 2.0;
 
 #[derive(Debug)]
 pub struct State {
@@ -95,8 +98,10 @@ impl State {
         let answers = keys.iter().zip(updates);
         let answers = answers
             .map(|(key, update)| match (update, self.item(key).is_some()) {
+                // Values and conditions are checked before anything is looked up.
                 (Write::Put { .. }, true) | (Write::Update { .. }, false) => {
-                    Err(WriteError::Condition(None))
+                    let fault = self.prospect(update).err();
+                    Err(fault.map_or(WriteError::Condition(None), WriteError::Fault))
                 }
                 _ => self.attempt(key, update, now),
             })
@@ -129,6 +134,7 @@ impl State {
             .done(token, writes, now)
             .map_err(TransactError::Fault)?
         {
+            self.bill_replay(writes).map_err(TransactError::Fault)?;
             return Ok(None);
         }
         let prospects = writes.iter().map(|write| self.prospect(write));
@@ -165,6 +171,16 @@ impl State {
         self.transactions += 1;
         self.tokens.remember(token, writes, now);
         Ok(time)
+    }
+
+    /// A transaction that was already done under its token reads its items, and writes nothing.
+    fn bill_replay(&mut self, writes: &[Write]) -> Result<(), Fault> {
+        for write in writes {
+            let key = check::target(write)?;
+            let bytes = self.item(&key).map_or(0, size);
+            bill_read(&mut self.read_units, key.table, None, bytes, TRANSACTIONAL);
+        }
+        Ok(())
     }
 
     /// Stores what a test wants to be there, unconditionally and without a draw.
@@ -207,10 +223,14 @@ impl State {
         let (Write::Put { condition, .. }
         | Write::Update { condition, .. }
         | Write::Delete { condition, .. }) = write;
-        // An item that could not be stored is refused even where the condition does not hold.
+        // What could not be stored is refused even where the condition does not hold.
         let put = match write {
             Write::Put { table, item, .. } => Some(kept(*table, item)?),
-            Write::Update { .. } | Write::Delete { .. } => None,
+            Write::Update { changes, .. } => {
+                checked(changes)?;
+                None
+            }
+            Write::Delete { .. } => None,
         };
         if !holds(condition, found)? {
             return Ok(Err(found.cloned()));
