@@ -35,7 +35,7 @@ struct Held {
 
 pub async fn run(global: &Global) -> Result<bool> {
     let Some(running) = which()? else {
-        return said(global, false, &[], "Nothing was running.");
+        return said(global, false, &[], &nothing());
     };
     if !running.is_alive() {
         running.remove();
@@ -66,6 +66,19 @@ fn which() -> Result<Option<Running>> {
     match (records.pop(), &records[..]) {
         (only, []) => Ok(only),
         _ => bail!("there are several local stacks: run this in the folder of one of them"),
+    }
+}
+
+/// What to say where there is no record, and where another checkout has a stack.
+fn nothing() -> String {
+    let records = Records::read().running;
+    match records.iter().find(|running| running.is_alive()) {
+        None => "Nothing was running.".to_owned(),
+        Some(other) => format!(
+            "Nothing of this checkout was running. The stack at {} is stopped in {}.",
+            other.endpoint,
+            output::plain(&other.checkout.to_string_lossy())
+        ),
     }
 }
 
