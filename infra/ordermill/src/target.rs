@@ -58,12 +58,13 @@ impl Target {
                 format!("the local stack at {}{checkout}", running.endpoint)
             }
             Target::Aws => {
-                let account = stack.and_then(Stack::account).unwrap_or("unknown");
+                let account = stack.and_then(Stack::account);
+                let account = account.map_or(String::new(), |it| format!("account {it}, "));
                 let region = cloud.aws.region().map_or("unknown", AsRef::as_ref);
                 let profile = std::env::var("AWS_PROFILE").unwrap_or("default".to_owned());
                 let endpoint = cloud.aws.endpoint_url();
                 let endpoint = endpoint.map_or(String::new(), |url| format!(", endpoint {url}"));
-                format!("AWS: account {account}, region {region}, profile {profile}{endpoint}")
+                format!("AWS: {account}region {region}, profile {profile}{endpoint}")
             }
         }
     }
