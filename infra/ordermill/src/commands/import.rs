@@ -80,10 +80,7 @@ pub async fn run(global: &Global, stack: &Stack, options: &cli::Import) -> Resul
                 .map(|reason| format!(": {}", output::plain(reason)))
                 .unwrap_or_default()
         );
-        outln!("{}", super::imports::table([&import]));
-        if !reasons.is_empty() {
-            outln!("\n{}", reasons.table());
-        }
+        outln!("{}", reasons.table(&import.progress));
         if import.progress.rejected > 0 {
             outln!("What was rejected, and why: ordermill imports rejects {import_id}");
         }

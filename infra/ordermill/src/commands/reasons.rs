@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use domain::Reason;
+use domain::progress::Progress;
 use serde::Serialize;
 use store::imports::Import;
 use store::{Engine, Store};
@@ -41,17 +42,58 @@ impl Reasons {
         Ok(reasons)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.failed_by_reason.is_empty() && self.rejects.is_empty()
-    }
-
-    pub fn table(&self) -> comfy_table::Table {
+    /// What became of the rows: one line for each outcome and reason. It fits into 80 columns.
+    pub fn table(&self, progress: &Progress) -> comfy_table::Table {
+        let mut rows = vec![
+            row("completed", "", progress.completed),
+            row("continued", "", progress.continued),
+            row("duplicates", "", progress.duplicates),
+        ];
         let failed = self.failed_by_reason.iter();
-        let failed = failed.map(|(reason, count)| ("failed", reason.to_string(), count));
+        rows.extend(failed.map(|(reason, count)| row("failed", &reason.to_string(), *count)));
         let rejects = self.rejects.iter();
-        let rejects = rejects.map(|(code, count)| ("rejected", output::plain(code), count));
-        let rows = failed.chain(rejects);
-        let rows = rows.map(|(what, why, count)| [what.to_owned(), why, count.to_string()]);
+        rows.extend(rejects.map(|(code, count)| row("rejected", &output::plain(code), *count)));
+        rows.retain(|[_, _, count]| count != "0");
+        rows.push(row("all rows", "", progress.rows));
         output::table(&["outcome", "why", "rows"], &[2], rows)
+    }
+}
+
+fn row(outcome: &str, why: &str, count: u64) -> [String; 3] {
+    [outcome.to_owned(), why.to_owned(), count.to_string()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_of_an_import_fit_into_80_columns() {
+        let reasons = Reasons {
+            failed_by_reason: BTreeMap::from([(Reason::PaymentDeclined, 3)]),
+            rejects: BTreeMap::from([("amount_too_precise".to_owned(), 2)]),
+        };
+        let progress = Progress {
+            rows: 1_000_000_006,
+            completed: 1_000_000_000,
+            failed: 3,
+            rejected: 2,
+            duplicates: 1,
+            ..Progress::default()
+        };
+        let table = reasons.table(&progress).to_string();
+        let words: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(words[2], ["completed", "1000000000"]);
+        assert_eq!(words[3], ["duplicates", "1"]);
+        assert_eq!(words[4], ["failed", "payment_declined", "3"]);
+        assert_eq!(words[5], ["rejected", "amount_too_precise", "2"]);
+        assert_eq!(words[6], ["all", "rows", "1000000006"]);
+        assert!(
+            table.lines().all(|line| line.chars().count() <= 80),
+            "{table}"
+        );
     }
 }
