@@ -377,6 +377,21 @@ fn operators_know_every_queue() {
     assert_eq!(outputs.collect::<BTreeSet<_>>(), BTreeSet::from(known));
 }
 
+/// Output goes through one place, which knows what to do when it cannot be written.
+#[test]
+fn command_prints_in_one_place() {
+    let printing = ["println!", "print!", "io::stdout()", "io::stderr()"];
+    visit(&file("infra/ordermill/src"), &mut |path| {
+        if path.ends_with("src/output.rs") {
+            return;
+        }
+        let source = std::fs::read_to_string(path).expect("a source");
+        for word in printing {
+            assert!(!source.contains(word), "{word} in {}", path.display());
+        }
+    });
+}
+
 /// What people may read of order files is what the code knows.
 #[test]
 fn the_docs_name_every_column_and_code() {

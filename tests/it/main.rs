@@ -6,6 +6,7 @@ mod api;
 mod api_on_stack;
 mod catalog;
 mod chunk_process;
+mod cli;
 mod conflicts;
 mod contacts;
 mod contention;

@@ -9,11 +9,12 @@ pub mod tokens;
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use domain::Fault;
 use domain::catalog::Policy;
+use edge::queues;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
 use crate::gateway::Behaviour;
@@ -47,6 +48,9 @@ pub struct Global {
     /// Work on AWS even while a local stack is running.
     #[arg(long, global = true)]
     pub aws: bool,
+    /// Do not ask before a change on AWS, or before what a local stack holds is lost.
+    #[arg(long, global = true, env = "ORDERMILL_YES", value_parser = FalseyValueParser::new())]
+    pub yes: bool,
 }
 
 #[derive(Subcommand)]
@@ -106,11 +110,39 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether it changes what a stack holds.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Command::Import(_) | Command::Refund(_) | Command::Tally(_) => true,
+            Command::Catalog(command) => matches!(command, Catalog::Load { .. }),
+            Command::Order(command) => command.is_change(),
+            Command::Refunds(command) => command.is_change(),
+            Command::Notifications(command) => command.is_change(),
+            Command::Suppressions(command) => command.is_change(),
+            Command::Failures(command) => match command {
+                Failures::List { .. } | Failures::Show { .. } => false,
+                Failures::Retry { .. } | Failures::Discard { .. } => true,
+            },
+            Command::Token(command) => command.is_change(),
+            // These three are about this machine, and the others only read.
+            Command::Demo(_) | Command::Up(_) | Command::Down => false,
+            Command::Imports(_)
+            | Command::Kpis(_)
+            | Command::Leaderboard(_)
+            | Command::Rank(_)
+            | Command::Verify
+            | Command::Gateway(_)
+            | Command::Cost { .. } => false,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct Local {
-    /// The port of the emulator. It listens on this machine only.
-    #[arg(long, default_value_t = 4566)]
-    pub port: u16,
+    /// The port of the emulator, which listens on this machine only [default: 4566]
+    #[arg(long)]
+    pub port: Option<u16>,
     /// Batches that are worked on at once: this many functions take ten messages each.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=80))]
     pub concurrency: u16,
@@ -322,8 +354,8 @@ pub enum Failures {
 
 #[derive(Args)]
 pub struct Filter {
-    /// Only what came from this queue: batches, bulk_batches, imports, bulk_imports, catalogs, entries, refunds, notices, mail.
-    #[arg(long)]
+    /// Only what came from one queue.
+    #[arg(long, help = format!("Only what came from this queue: {}", queues::NAMES.join(", ")))]
     pub queue: Option<String>,
     /// Only what failed in this way.
     #[arg(long, ignore_case = true, value_parser = PossibleValuesParser::new(Fault::NAMES))]

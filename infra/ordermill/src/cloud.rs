@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use edge::optout::{self, LinkKey, Links};
 use edge::outbox::SqsOutbox;
@@ -12,8 +13,6 @@ use payments::SigningKey;
 use store::Store;
 use store::dynamo::{DynamoEngine, Meter};
 use store::schema::Table;
-
-use crate::local;
 
 /// Where requests go, and with which credentials.
 #[derive(Clone)]
@@ -26,30 +25,19 @@ pub struct Cloud {
 pub struct Stack {
     pub cloud: Cloud,
     pub name: String,
+    arn: String,
     outputs: HashMap<String, String>,
 }
 
 impl Cloud {
-    /// `AWS_ENDPOINT_URL` decides; without it, a local stack that is running; without that, AWS.
-    pub async fn find(aws: bool) -> Cloud {
-        if let Some(endpoint) = edge::aws::endpoint() {
-            return Cloud::at(&endpoint).await;
-        }
-        match local::running().filter(|_| !aws) {
-            Some(running) => {
-                eprintln!("(on the local stack at {})", running.endpoint());
-                Cloud::at(&running.endpoint()).await
-            }
-            None => {
-                let aws = aws_config::defaults(aws_config::BehaviorVersion::latest())
-                    .http_client(edge::aws::http_client())
-                    .load()
-                    .await;
-                Cloud {
-                    aws,
-                    endpoint: None,
-                }
-            }
+    pub async fn on_aws() -> Cloud {
+        let aws = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .http_client(edge::aws::http_client())
+            .load()
+            .await;
+        Cloud {
+            aws,
+            endpoint: None,
         }
     }
 
@@ -100,34 +88,41 @@ impl Cloud {
     }
 
     pub async fn stack(&self, name: &str) -> Result<Stack> {
-        let described = self
-            .cloudformation()
-            .describe_stacks()
-            .stack_name(name)
-            .send()
-            .await;
-        let hint = || {
+        let request = self.cloudformation().describe_stacks().stack_name(name);
+        let described = match request.send().await {
+            Ok(described) => described.stacks.unwrap_or_default(),
+            // The service has no other code for it.
+            Err(error) if error.code() == Some("ValidationError") => Vec::new(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("looking for the stack {name}"));
+            }
+        };
+        let stack = described.into_iter().next().with_context(|| {
             format!(
                 "the stack {name} was not found: `ordermill up` starts it here, `sam deploy` on AWS"
             )
-        };
-        let stack = described
-            .with_context(hint)?
-            .stacks
-            .unwrap_or_default()
-            .into_iter()
-            .next()
-            .with_context(hint)?;
-        let outputs = stack
-            .outputs
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|output| Some((output.output_key?, output.output_value?)));
-        Ok(Stack {
+        })?;
+        Ok(self.described(stack))
+    }
+
+    /// Every stack that is there.
+    pub async fn stacks(&self) -> Result<Vec<Stack>> {
+        let described = self.cloudformation().describe_stacks().send().await?;
+        let stacks = described.stacks.unwrap_or_default().into_iter();
+        Ok(stacks.map(|stack| self.described(stack)).collect())
+    }
+
+    fn described(&self, stack: aws_sdk_cloudformation::types::Stack) -> Stack {
+        let outputs = stack.outputs.unwrap_or_default().into_iter();
+        let outputs = outputs
+            .filter_map(|output| Some((output.output_key?, output.output_value?)))
+            .collect();
+        Stack {
             cloud: self.clone(),
-            name: name.to_owned(),
-            outputs: outputs.collect(),
-        })
+            name: stack.stack_name.unwrap_or_default(),
+            arn: stack.stack_id.unwrap_or_default(),
+            outputs,
+        }
     }
 }
 
@@ -140,6 +135,11 @@ impl Stack {
                 self.name
             ),
         }
+    }
+
+    /// The number of the account that it is in.
+    pub fn account(&self) -> Option<&str> {
+        self.arn.split(':').nth(4)
     }
 
     pub fn find_output(&self, key: &str) -> Option<&str> {
@@ -211,12 +211,15 @@ impl Stack {
         sources.collect()
     }
 
+    /// The name of a table of it.
+    pub fn table(&self, table: Table) -> Option<&str> {
+        self.find_output(&output_of(table))
+    }
+
     pub fn store(&self) -> Result<Store<DynamoEngine>> {
         let mut names = HashMap::new();
         for table in Table::ALL {
-            let name = table.name();
-            let output = format!("{}{}Table", name[..1].to_ascii_uppercase(), &name[1..]);
-            names.insert(table, self.output(&output)?.to_owned());
+            names.insert(table, self.output(&output_of(table))?.to_owned());
         }
         let client = aws_sdk_dynamodb::Client::new(&self.cloud.aws);
         Ok(Store::new(
@@ -241,4 +244,10 @@ pub fn queue_of(output: &str) -> Option<String> {
         short.push(letter.to_ascii_lowercase());
     }
     Some(short)
+}
+
+/// The output that names a table.
+fn output_of(table: Table) -> String {
+    let name = table.name();
+    format!("{}{}Table", name[..1].to_ascii_uppercase(), &name[1..])
 }

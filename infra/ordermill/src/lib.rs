@@ -3,28 +3,40 @@
 //! A command finds what it works on through the stack's outputs, on AWS and locally alike. It says what it did as
 //! tables for people or, with `--json`, as one document.
 
+#[macro_use]
+mod output;
+
 pub mod cli;
 pub mod cloud;
 pub mod commands;
 pub mod cost;
+mod exit;
 pub mod gateway;
 pub mod local;
-mod output;
+mod target;
 pub mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use exit::Exit;
 
-/// 0: did what was asked; 1: did not; 2: was asked wrongly (clap's own).
+/// 0: done; 1: not done; 2: the command was given wrongly (clap's own); 130, 143: ended by SIGINT, SIGTERM; 141: nobody
+/// reads stdout.
 pub async fn run() -> ExitCode {
-    let arguments = cli::Arguments::parse();
-    match commands::run(arguments).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+    let code = match cli::Arguments::try_parse() {
+        Ok(arguments) => match commands::run(arguments).await {
+            Ok(true) => 0,
+            Ok(false) => Exit::FAILURE,
+            Err(error) => {
+                errln!("ordermill: {error:#}");
+                Exit::code_of(&error)
+            }
+        },
         Err(error) => {
-            eprintln!("ordermill: {error:#}");
-            ExitCode::FAILURE
+            output::usage(&error);
+            u8::try_from(error.exit_code()).unwrap_or(Exit::USAGE)
         }
-    }
+    };
+    ExitCode::from(output::exit_code(code))
 }

@@ -15,8 +15,9 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 pub(crate) struct Head {
     pub delimiter: u8,
     pub header: Header,
-    /// The header as it stands in the file.
+    /// The header as it stands in the file, and the line in which it begins.
     pub original: Vec<u8>,
+    pub line: u64,
 }
 
 /// `None` while more is needed to tell.
@@ -41,11 +42,11 @@ pub(crate) fn read(
             }
             Some(Found::Record(record)) => match Header::read(&record, wanted) {
                 Ok(header) => {
-                    let original = record.original.to_vec();
                     let head = Head {
                         delimiter,
                         header,
-                        original,
+                        original: record.original.to_vec(),
+                        line: record.place.line,
                     };
                     (head.header.known(), Ok(head))
                 }

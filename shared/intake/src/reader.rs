@@ -1,11 +1,15 @@
 //! Files of orders: the settings they are read with, and what comes out.
 
+use std::collections::BTreeMap;
+
 use domain::money::Currency;
 use domain::order::{Contact, Order, TotalPolicy};
 use serde::{Deserialize, Serialize};
 
+use crate::cells::Cells;
 use crate::columns::{Column, Header};
 use crate::file_error::FileError;
+use crate::items;
 use crate::joined::Joined;
 use crate::layout::{self, Layout, Lines};
 use crate::order_row::{self, Naming};
@@ -64,8 +68,20 @@ impl Reader {
                 currencies: Currencies::new(settings.default_currency),
                 content,
                 joined: Joined::default(),
+                names: None,
             }),
         }
+    }
+
+    /// Remembers from here on what the file calls each product. Orders do not carry it.
+    pub fn keep_product_names(&mut self) {
+        self.table.meaning_mut().names = Some(BTreeMap::new());
+    }
+
+    /// What the file calls its products, by SKU: of each, the first name.
+    pub fn product_names(&self) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        self.table.meaning().names.as_ref().unwrap_or(&NONE)
     }
 
     /// Goes on where another reader of this file was. To be called before the first piece, which is the file's first.
@@ -93,8 +109,8 @@ impl Reader {
         self.table.mark().map(Mark)
     }
 
-    /// The header as it stands in the file, once it is known.
-    pub fn header(&self) -> Option<&[u8]> {
+    /// The header as it stands in the file and the line in which it begins, once it is known.
+    pub fn header(&self) -> Option<(&[u8], u64)> {
         self.table.header()
     }
 
@@ -115,6 +131,24 @@ struct Orders {
     currencies: Currencies,
     content: Option<String>,
     joined: Joined,
+    /// Of products, where they are asked for.
+    names: Option<BTreeMap<String, String>>,
+}
+
+impl Orders {
+    fn keep_names(&mut self, layout: &Layout, cells: &Cells<'_>) {
+        let Some(names) = &mut self.names else {
+            return;
+        };
+        let name = cells.text(Column::ProductName);
+        let found = match layout.lines {
+            Lines::Items => items::names(cells.text(Column::Items)),
+            Lines::Row { sku, .. } => vec![(cells.text(sku).to_owned(), name.to_owned())],
+        };
+        for (sku, name) in found.into_iter().filter(|(_, name)| !name.is_empty()) {
+            names.entry(sku).or_insert(name);
+        }
+    }
 }
 
 impl Meaning for Orders {
@@ -139,6 +173,9 @@ impl Meaning for Orders {
 
     fn read(&mut self, header: &Header, layout: &Layout, found: &Found<'_>, rows: &mut Vec<Row>) {
         let cells = cells(header, found);
+        if let Ok(cells) = &cells {
+            self.keep_names(layout, cells);
+        }
         let place = found.place();
         let naming = Naming {
             row: place.row,

@@ -87,8 +87,8 @@ pub(crate) struct Table<M: Meaning> {
     ended: bool,
     over: bool,
     state: State<M::Layout>,
-    /// As it stands in the file.
-    header: Option<Vec<u8>>,
+    /// As it stands in the file, and the line in which it begins.
+    header: Option<(Vec<u8>, u64)>,
     resume: Option<Mark>,
     /// Up to this offset, rows are read and not handed out.
     replay_until: Option<u64>,
@@ -123,6 +123,14 @@ impl<M: Meaning> Table<M> {
             replay_until: None,
             skip: 0,
         }
+    }
+
+    pub fn meaning(&self) -> &M {
+        &self.meaning
+    }
+
+    pub fn meaning_mut(&mut self) -> &mut M {
+        &mut self.meaning
     }
 
     /// Goes on where another reader of this file was. To be called before the first piece, which is the file's first.
@@ -188,9 +196,10 @@ impl<M: Meaning> Table<M> {
         self.try_step(&mut Vec::new())
     }
 
-    /// The header as it stands in the file, once it is known.
-    pub fn header(&self) -> Option<&[u8]> {
-        self.header.as_deref()
+    /// The header as it stands in the file and the line in which it begins, once it is known.
+    pub fn header(&self) -> Option<(&[u8], u64)> {
+        let (header, line) = self.header.as_ref()?;
+        Some((header, *line))
     }
 
     /// Bytes of text so far.
@@ -278,7 +287,7 @@ impl<M: Meaning> Table<M> {
             return Ok(());
         };
         let layout = self.meaning.lay_out(&head.header)?;
-        self.header = Some(head.original);
+        self.header = Some((head.original, head.line));
         if self.meaning.needs_content(&layout) {
             let mut hash = ContentHash::default();
             hash.update(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text));

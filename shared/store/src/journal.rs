@@ -1,16 +1,19 @@
 //! The journal's entries as they are kept: the changes as one compact text, for an entry is billed by the kilobyte.
 
-use domain::Fault;
-use domain::journal::{Change, Entry, Kind, id_of_refund, partition_on};
+use std::collections::BTreeMap;
+
+use domain::journal::{Change, Entry, Kind, id_of_refund, partition_on, partitions};
 use domain::refund::RefundStatus;
+use domain::{Fault, Reason};
 use futures::{StreamExt, TryStreamExt, stream, try_join};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 
 use crate::conflicts;
 use crate::engine::Engine;
+use crate::imports::ImportRecord;
 use crate::item::{item, record};
 use crate::ops::{Condition, Item, Key, Query, Value, Write, text};
 use crate::orders::OrderRecord;
@@ -90,6 +93,38 @@ fn days(at: Option<Timestamp>, zone: &TimeZone) -> impl Iterator<Item = Date> {
 }
 
 impl<E: Engine> Store<E> {
+    /// How many orders of an import failed, for each reason. Reads the journal of the days on which the import ran.
+    pub async fn failed_by_reason(
+        &self,
+        import: &ImportRecord,
+        zone: &TimeZone,
+    ) -> Result<BTreeMap<Reason, u64>, Fault> {
+        let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+        let last = day(import.completed_at.unwrap_or_else(Timestamp::now));
+        let days = day(import.created_at).series(1.day());
+        let mut reasons = BTreeMap::new();
+        for partition in days.take_while(|day| *day <= last).flat_map(partitions) {
+            let mut query = of_partition(partition);
+            loop {
+                let page = self.query(&query).await?;
+                // One that cannot be read is what `verify` tells of.
+                let entries = page.items.into_iter().filter_map(|item| entry(item).ok());
+                let own = entries.filter(|entry| entry.import_id == import.import_id);
+                for reason in own
+                    .flat_map(|entry| entry.changes)
+                    .filter_map(|one| one.failure)
+                {
+                    *reasons.entry(reason).or_default() += 1;
+                }
+                match page.next {
+                    Some(next) => query.start = Some(next),
+                    None => break,
+                }
+            }
+        }
+        Ok(reasons)
+    }
+
     /// The ids of the entries of a partition whose instant the caller wants; and of those that cannot be read.
     pub async fn entries_when(
         &self,

@@ -120,7 +120,9 @@ impl Position {
     /// The entry behind which it goes on, which need not exist: but it could.
     pub(crate) fn after(&self) -> Result<Option<&After>, ListError> {
         match &self.after {
-            Some(after) if !after.is_plausible() || after.at.parse::<Timestamp>().is_err() => Err(ListError::BadPosition),
+            Some(after) if !after.is_plausible() || after.at.parse::<Timestamp>().is_err() => {
+                Err(ListError::BadPosition)
+            }
             after => Ok(after.as_ref()),
         }
     }
@@ -174,9 +176,7 @@ impl Position {
 
 impl After {
     fn is_plausible(&self) -> bool {
-        is_name(&self.id)
-            && self.part.as_deref().is_none_or(is_name)
-            && is_name(&self.at)
+        is_name(&self.id) && self.part.as_deref().is_none_or(is_name) && is_name(&self.at)
     }
 }
 

@@ -46,6 +46,18 @@ pub enum Notifications {
     },
 }
 
+impl Notifications {
+    pub fn is_change(&self) -> bool {
+        match self {
+            Notifications::List(_)
+            | Notifications::Show { .. }
+            | Notifications::Stats { .. }
+            | Notifications::Preview(_) => false,
+            Notifications::Resend { .. } | Notifications::Test { .. } => true,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct List {
     /// Only these: confirmation, failed, refund, shipping, delivery, cancellation, import.

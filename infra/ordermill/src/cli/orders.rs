@@ -30,6 +30,15 @@ pub enum Order {
     },
 }
 
+impl Order {
+    pub fn is_change(&self) -> bool {
+        match self {
+            Order::Get { .. } | Order::Trace { .. } => false,
+            Order::Ship(_) | Order::Deliver(_) | Order::Cancel { .. } => true,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct Deed {
     pub order_id: String,

@@ -84,6 +84,15 @@ pub enum Refunds {
     },
 }
 
+impl Refunds {
+    pub fn is_change(&self) -> bool {
+        match self {
+            Refunds::List { .. } | Refunds::Show { .. } => false,
+            Refunds::Cancel { .. } | Refunds::Retry { .. } => true,
+        }
+    }
+}
+
 fn amount(text: &str) -> Result<Decimal, String> {
     let amount = parse_decimal(text).map_err(|error| error.to_string())?;
     match amount > Decimal::ZERO {

@@ -17,3 +17,12 @@ pub enum Suppressions {
     /// Send mail to an address again. What was suppressed meanwhile is sent when it is resent.
     Remove { address: Address },
 }
+
+impl Suppressions {
+    pub fn is_change(&self) -> bool {
+        match self {
+            Suppressions::List => false,
+            Suppressions::Add { .. } | Suppressions::Remove { .. } => true,
+        }
+    }
+}

@@ -17,6 +17,15 @@ pub enum Token {
     Revoke { id: String },
 }
 
+impl Token {
+    pub fn is_change(&self) -> bool {
+        match self {
+            Token::List => false,
+            Token::Create(_) | Token::Revoke { .. } => true,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct Create {
     /// Whose it is, or what for.

@@ -25,7 +25,7 @@ pub async fn run(global: &Global, stack: &Stack, command: &Catalog) -> Result<bo
             if global.json {
                 output::json(&document(&loaded))?;
             } else {
-                println!("{}", said(&loaded));
+                outln!("{}", said(&loaded));
                 if loaded.rejected > 0 {
                     rejects::show(stack, &loaded.catalog_id, &loaded.bucket).await?;
                 }
@@ -40,7 +40,7 @@ pub async fn run(global: &Global, stack: &Stack, command: &Catalog) -> Result<bo
             if global.json {
                 output::json(&products)?;
             } else {
-                println!("{}", table(&products));
+                outln!("{}", table(&products));
             }
             Ok(true)
         }
@@ -87,15 +87,15 @@ fn said(loaded: &CatalogRecord) -> String {
     let counts: Vec<String> = counts
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let reason = loaded.reason.as_deref().map(output::plain);
-    let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
-    format!(
-        "{}: {}, {} products: {}{reason}",
-        loaded.catalog_id,
-        loaded.status(),
-        loaded.rows,
-        counts.join(", ")
-    )
+    let mut said = format!("{}: {}", loaded.catalog_id, loaded.status());
+    if let Some(reason) = &loaded.reason {
+        said.push_str(&format!(": {}", output::plain(reason)));
+    }
+    if loaded.reason.is_none() || loaded.rows > 0 {
+        said.push_str(&format!(". {} products read: ", loaded.rows));
+        said.push_str(&counts.join(", "));
+    }
+    said
 }
 
 fn table(products: &[ProductRecord]) -> comfy_table::Table {

@@ -21,16 +21,16 @@ pub async fn run(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
     if global.json {
         output::json(&conflicts)?;
     } else if conflicts.is_empty() {
-        println!("No conflicts: no row states other content than an existing order.");
+        outln!("No conflicts: no row states other content than an existing order.");
     } else {
-        println!("{}", table(&conflicts));
+        outln!("{}", table(&conflicts));
         if conflicts.len() > SHOWN {
-            println!(
+            outln!(
                 "and {} more: --json shows all of them",
                 conflicts.len() - SHOWN
             );
         }
-        println!("The existing orders stay as they are. To order again, use new order ids.");
+        outln!("The existing orders stay as they are. To order again, use new order ids.");
     }
     Ok(true)
 }

@@ -12,7 +12,7 @@ pub async fn run(global: &Global, stack: &Stack, import_id: &str) -> Result<bool
     if global.json {
         output::json(&cost)?;
     } else {
-        println!("{}", report(&cost));
+        outln!("{}", report(&cost));
     }
     Ok(true)
 }

@@ -8,10 +8,11 @@ use domain::catalog::Policy;
 use domain::progress::ImportStatus;
 use store::imports::Import;
 
-use super::local::{Steps, raise};
+use super::local::{Steps, interrupted, raise};
 use super::{catalog, import, rejects, verify};
 use crate::cli::{self, Global};
 use crate::cloud::Stack;
+use crate::exit::Signals;
 use crate::local::{Life, Workspace};
 use crate::output;
 use crate::verify::Books;
@@ -21,14 +22,19 @@ const ORDERS: &str = "events/demo-orders.csv";
 
 pub async fn run(global: &Global, options: &cli::Demo) -> Result<bool> {
     let root = Workspace::find()?.root;
-    let (stack, emulator) = raise(global, &options.local, Life::WithThisProcess).await?;
-    let succeeded = show(global, &stack, &root).await?;
+    let shown = async {
+        let (stack, emulator) = raise(global, &options.local, Life::WithThisProcess).await?;
+        let succeeded = show(global, &stack, &root).await?;
+        Ok((stack, emulator, succeeded))
+    };
+    let mut signals = Signals::listen()?;
+    let (stack, emulator, succeeded) = signals.cut(shown, interrupted).await?;
     if !options.exit && emulator.is_some() {
-        eprintln!(
+        errln!(
             "\nServing at {} until Ctrl-C.",
             stack.cloud.endpoint.as_deref().unwrap_or_default()
         );
-        tokio::signal::ctrl_c().await?;
+        signals.next().await;
     }
     if let Some(emulator) = emulator {
         emulator.stop().await?;
@@ -54,22 +60,22 @@ async fn show(global: &Global, stack: &Stack, root: &Path) -> Result<bool> {
             "import_id": import.record.import_id, "status": import.status(), "progress": import.progress, "verify": report,
         }))?;
     } else {
-        println!(
+        outln!(
             "\nWhat became of the {} rows of {ORDERS}:",
             import.progress.rows
         );
-        println!("{}", outcomes(&import, &books));
+        outln!("{}", outcomes(&import, &books));
         if import.progress.rejected > 0 {
             let record = &import.record;
-            println!(
+            outln!(
                 "\nWhat was rejected (`ordermill imports rejects {}`):",
                 record.import_id
             );
             rejects::show(stack, &record.import_id, &record.bucket).await?;
         }
-        println!("\nWhether the books balance (`ordermill verify`):");
+        outln!("\nWhether the books balance (`ordermill verify`):");
         verify::show(&report);
-        println!("{}", next(&import, &books));
+        outln!("{}", next(&import, &books));
     }
     Ok(report.balanced && import.status() == ImportStatus::Completed)
 }

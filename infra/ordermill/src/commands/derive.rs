@@ -1,12 +1,12 @@
 //! `catalog derive`: a catalog that covers a file of orders, so that the file can be tried.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use anyhow::{Context, Result, bail};
+use domain::catalog::check_name;
 use domain::order::TotalPolicy;
 use domain::{Currency, Money};
-use intake::{Row, Settings};
+use intake::{Reader, Row, Settings};
 use rust_decimal::Decimal;
 use serde_json::json;
 
@@ -25,7 +25,12 @@ pub fn run(global: &Global, options: &Derive) -> Result<bool> {
         total_policy: TotalPolicy::Declared,
     };
     let mut rejected = 0u64;
-    each_row(&options.orders, settings, |row| {
+    let reader = |content| {
+        let mut reader = Reader::new(settings, content);
+        reader.keep_product_names();
+        reader
+    };
+    let reader = each_row(&options.orders, reader, |row| {
         let Row::Order { order, .. } = row else {
             rejected += 1;
             return;
@@ -42,13 +47,16 @@ pub fn run(global: &Global, options: &Derive) -> Result<bool> {
     writer.write_record(["sku", "name", "price", "stock", "currency"])?;
     let stock = options.stock.to_string();
     for (sku, (stated, currency)) in &products {
+        // A name that no catalog may have is no loss.
+        let name = reader.product_names().get(sku);
+        let name = name.filter(|name| check_name(name).is_ok()).unwrap_or(sku);
         let price = Money::new(stated.unwrap_or(options.price), *currency)?.amount();
         let price = price.to_string();
-        writer.write_record([sku, sku, price.as_str(), stock.as_str(), currency.code()])?;
+        writer.write_record([sku, name, price.as_str(), stock.as_str(), currency.code()])?;
     }
     let catalog = writer.into_inner()?;
     match &options.out {
-        None => std::io::stdout().write_all(&catalog)?,
+        None => output::bytes(&catalog),
         Some(path) => {
             std::fs::write(path, &catalog).with_context(|| format!("writing {}", path.display()))?
         }
@@ -60,10 +68,10 @@ pub fn run(global: &Global, options: &Derive) -> Result<bool> {
     }
     if unpriced > 0 {
         let price = options.price;
-        eprintln!("{unpriced} products have no price in the file; they are listed at {price}.");
+        errln!("{unpriced} products have no price in the file; they are listed at {price}.");
     }
     if rejected > 0 {
-        eprintln!("{rejected} rows of the file are no orders; their products may be missing.");
+        errln!("{rejected} rows of the file are no orders; their products may be missing.");
     }
     Ok(true)
 }

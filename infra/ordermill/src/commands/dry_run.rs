@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use domain::Currency;
 use domain::order::TotalPolicy;
 use intake::{End, FileError, Reader, Reject, Row, Settings, Step};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::rejects;
 use super::repeats::{OrdersSoFar, RowOutcome};
+use super::{rejects, source};
 use crate::cli::{self, Global};
 use crate::output;
 
@@ -59,7 +59,8 @@ pub fn run(global: &Global, options: &cli::Import) -> Result<bool> {
         },
     };
     let mut summary = Summary::default();
-    let ended = each_row(&options.file, settings, |row| summary.add(row))?;
+    let reader = |content| Reader::new(settings, content);
+    let ended = each_row(&options.file, reader, |row| summary.add(row))?;
     summary.error = ended.err().map(|error| error.to_string());
     if global.json {
         output::json(&summary)?;
@@ -69,27 +70,29 @@ pub fn run(global: &Global, options: &cli::Import) -> Result<bool> {
     Ok(summary.error.is_none())
 }
 
-/// Reads a file here, twice if its orders are named by its content. The inner error is the file's.
+/// Reads a file here, twice if its orders are named by its content, and returns the reader at its end. The inner error is
+/// the file's.
 pub fn each_row(
     path: &Path,
-    settings: Settings,
+    reader: impl Fn(Option<String>) -> Reader,
     mut each: impl FnMut(Row),
-) -> Result<Result<(), FileError>> {
+) -> Result<Result<Reader, FileError>> {
+    source::readable(path)?;
+    let refused = |error: std::io::Error| source::refused(path, &error);
     let mut content = None;
     let mut rows = Vec::new();
     let mut piece = vec![0; PIECE_BYTES];
     loop {
-        let reading = || format!("reading {}", path.display());
-        let mut file = File::open(path).with_context(reading)?;
-        let mut reader = Reader::new(settings, content);
+        let mut file = File::open(path).map_err(refused)?;
+        let mut reader = reader(content);
         content = loop {
             match reader.step(&mut rows) {
                 Ok(Step::Row) => rows.drain(..).for_each(&mut each),
-                Ok(Step::More) => match file.read(&mut piece).with_context(reading)? {
+                Ok(Step::More) => match file.read(&mut piece).map_err(refused)? {
                     0 => reader.end(),
                     bytes => reader.push(&piece[..bytes]),
                 },
-                Ok(Step::Over(End::Rows)) => return Ok(Ok(())),
+                Ok(Step::Over(End::Rows)) => return Ok(Ok(reader)),
                 Ok(Step::Over(End::Content(name))) => break Some(name),
                 Err(error) => return Ok(Err(error)),
             }
@@ -135,7 +138,7 @@ impl Summary {
 
     fn print(&self, currency: Currency) {
         if let Some(error) = &self.error {
-            println!("This file cannot be taken: {}", output::plain(error));
+            outln!("This file cannot be taken: {}", output::plain(error));
             if self.rows == 0 {
                 return;
             }
@@ -162,8 +165,8 @@ impl Summary {
         for (code, count) in &self.rejects {
             rows.push([format!("  {code}"), count.to_string()]);
         }
-        println!("{}", output::table(&["", ""], &[1], rows));
-        println!("Rows that name no currency count as {currency}. Nothing was uploaded.");
+        outln!("{}", output::table(&["", ""], &[1], rows));
+        outln!("Rows that name no currency count as {currency}. Nothing was uploaded.");
         if !self.first_rejects.is_empty() {
             let rejected = self.first_rejects.iter().map(|reject| {
                 let texts = [&reject.column, &reject.message].map(|text| output::plain(text));
@@ -171,7 +174,7 @@ impl Summary {
                 let code = reject.code.as_str().to_owned();
                 [reject.line.to_string(), code, column, message]
             });
-            println!("\n{}", rejects::table(rejected));
+            outln!("\n{}", rejects::table(rejected));
         }
     }
 }

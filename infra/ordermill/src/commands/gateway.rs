@@ -7,12 +7,12 @@ use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use payments::SigningKey;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Global};
-use crate::cloud::Cloud;
+use crate::exit::Signals;
 use crate::gateway::{Behaviour, Server, Summary};
 use crate::output;
+use crate::target::Target;
 
 pub async fn run(global: &Global, options: &cli::Gateway) -> Result<bool> {
     let behaviour = options.behaviour();
@@ -23,14 +23,10 @@ pub async fn run(global: &Global, options: &cli::Gateway) -> Result<bool> {
     // With --json, stdout is for the document at the end.
     let said = introduction(&server.url(), &behaviour, webhook.as_deref());
     match global.json {
-        true => eprintln!("{said}"),
-        false => println!("{said}"),
+        true => errln!("{said}"),
+        false => outln!("{said}"),
     }
-    let mut ended = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = ended.recv() => {}
-    }
+    Signals::listen()?.next().await;
     let summary = server.stop().await;
     match global.json {
         true => output::json(&summary)?,
@@ -51,8 +47,11 @@ async fn with_whom(
         ensure!(!key.is_empty(), "there is no key in {}", file.display());
         return Ok((SigningKey::new(key), options.webhook.clone()));
     }
-    let stack = Cloud::find(global.aws).await.stack(&global.stack).await;
-    let stack = stack.context("no key to sign with: there is no --key-file either")?;
+    let target = Target::find(global.aws)?;
+    let stack = target
+        .stack(&global.stack)
+        .await
+        .context("no key to sign with: there is no --key-file either")?;
     let webhook = match &options.webhook {
         Some(url) => url.clone(),
         None => stack.webhook_url()?,
@@ -115,7 +114,7 @@ fn show(summary: &Summary) {
         unbelieved,
         webhooks,
     } = summary;
-    println!();
+    outln!();
     let charges = [
         ("approved", charges.approved),
         ("declined", charges.declined),
@@ -123,7 +122,7 @@ fn show(summary: &Summary) {
         ("voided", charges.voided),
     ];
     let charges = charges.map(|(status, count)| [status.to_owned(), count.to_string()]);
-    println!("{}\n", output::table(&["charges", ""], &[1], charges));
+    outln!("{}\n", output::table(&["charges", ""], &[1], charges));
     let sums = sums.iter().map(|(currency, sums)| {
         let left = sums
             .captured
@@ -138,7 +137,7 @@ fn show(summary: &Summary) {
         ]
     });
     let header = ["sums", "captured", "voided", "refunded", "left"];
-    println!("{}\n", output::table(&header, &[1, 2, 3, 4], sums));
+    outln!("{}\n", output::table(&header, &[1, 2, 3, 4], sums));
     let others = [
         ("answers dropped", faults.dropped),
         ("500", faults.errors),
@@ -148,5 +147,5 @@ fn show(summary: &Summary) {
         ("webhooks given up", webhooks.given_up),
     ];
     let others = others.map(|(what, count)| [what.to_owned(), count.to_string()]);
-    println!("{}", output::table(&["on the way", ""], &[1], others));
+    outln!("{}", output::table(&["on the way", ""], &[1], others));
 }

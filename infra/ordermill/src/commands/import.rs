@@ -14,8 +14,11 @@ use serde::Serialize;
 use store::imports::{Import, ImportRecord};
 use store::{Engine, Store};
 
+use super::reasons::Reasons;
+use super::source;
 use crate::cli::{self, Global};
 use crate::cloud::Stack;
+use crate::exit::Signals;
 use crate::output;
 
 #[derive(Serialize)]
@@ -24,6 +27,8 @@ struct Outcome<'a> {
     status: String,
     #[serde(flatten)]
     progress: Progress,
+    #[serde(flatten)]
+    reasons: &'a Reasons,
     seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -36,18 +41,26 @@ pub async fn run(global: &Global, stack: &Stack, options: &cli::Import) -> Resul
         if global.json {
             output::json(&serde_json::json!({"import_id": import_id, "status": "UPLOADED"}))?;
         } else {
-            println!(
-                "Uploaded as {import_id}. `ordermill imports {import_id}` shows how far it is."
-            );
+            outln!("Uploaded as {import_id}. `ordermill imports {import_id}` shows how far it is.");
         }
         return Ok(true);
     }
-    let import = wait(
-        &stack.store()?,
-        &import_id,
-        Duration::from_secs(options.timeout),
-    )
-    .await?;
+    // On stderr, and before anything is waited for: it is what one needs to go on.
+    errln!("(import {import_id})");
+    let store = stack.store()?;
+    let mut signals = Signals::listen()?;
+    let ended = async {
+        let import = wait(&store, &import_id, Duration::from_secs(options.timeout)).await?;
+        let reasons = Reasons::of(stack, &store, &import).await?;
+        Ok((import, reasons))
+    };
+    let (import, reasons) = signals
+        .cut(ended, || {
+            format!(
+                "interrupted: the import goes on, and `ordermill imports {import_id}` shows how far it is"
+            )
+        })
+        .await?;
     let seconds = started.elapsed().as_millis() as f64 / 1000.0;
     let status = import.status();
     let reason = import.record.reason.as_deref();
@@ -56,28 +69,35 @@ pub async fn run(global: &Global, stack: &Stack, options: &cli::Import) -> Resul
             import_id: &import_id,
             status: status.to_string(),
             progress: import.progress,
+            reasons: &reasons,
             seconds,
             reason,
         })?;
     } else {
-        println!(
+        outln!(
             "{import_id}: {status} after {seconds:.1} s{}",
             reason
                 .map(|reason| format!(": {}", output::plain(reason)))
                 .unwrap_or_default()
         );
-        println!("{}", super::imports::table([&import]));
+        outln!("{}", reasons.table(&import.progress));
         if import.progress.rejected > 0 {
-            println!("What was rejected, and why: ordermill imports rejects {import_id}");
+            outln!("What was rejected, and why: ordermill imports rejects {import_id}");
         }
         if import.progress.conflicts > 0 {
             let conflicts = import.progress.conflicts;
-            println!(
+            outln!(
                 "{conflicts} rows state other content than the existing order under their id; nothing was changed: ordermill imports conflicts {import_id}"
             );
         }
     }
-    Ok(status == ImportStatus::Completed)
+    Ok(status == ImportStatus::Completed && !came_to_nothing(&import.progress))
+}
+
+/// Whether no order was completed, and at least one row failed or was rejected. A file of duplicates only did what was
+/// asked: its orders are there.
+fn came_to_nothing(progress: &Progress) -> bool {
+    progress.completed == 0 && progress.failed + progress.rejected > 0
 }
 
 /// Puts the file where `chunk` is told of it, and returns the id that the import will have.
@@ -94,12 +114,12 @@ pub fn file_name(file: &Path) -> Result<&str> {
 
 /// Uploads a file under this key, and returns the version that it is.
 pub async fn put(stack: &Stack, file: &Path, key: &str) -> Result<String> {
-    let reading = || format!("reading {}", file.display());
-    let size = std::fs::metadata(file).with_context(reading)?.len();
+    let size = source::check(file)?.len();
     if size > FILE_BYTES {
         bail!("{}: {}", file.display(), FileError::too_large(size));
     }
-    let body = ByteStream::from_path(file).await.with_context(reading)?;
+    let body = ByteStream::from_path(file).await;
+    let body = body.with_context(|| format!("reading {}", file.display()))?;
     let request = stack.cloud.s3().put_object();
     let request = request.bucket(stack.output("FilesBucket")?).key(key);
     let put = request.content_type("text/csv").body(body).send().await;
@@ -176,4 +196,30 @@ fn share_read(record: &ImportRecord) -> Option<f64> {
     }
     let compressed = record.key.ends_with(".gz") || record.read.offset > record.size;
     (!compressed).then(|| record.read.offset as f64 / record.size.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn import_that_completes_nothing_and_fails_or_rejects_something_is_a_failure() {
+        let check = |completed, failed, rejected, duplicates, expected: bool| {
+            let progress = Progress {
+                rows: completed + failed + rejected + duplicates,
+                completed,
+                failed,
+                rejected,
+                duplicates,
+                ..Progress::default()
+            };
+            assert_eq!(came_to_nothing(&progress), expected, "{progress:?}");
+        };
+        check(0, 3, 0, 0, true);
+        check(0, 0, 3, 0, true);
+        check(0, 1, 0, 9, true);
+        check(1, 3, 3, 0, false);
+        check(0, 0, 0, 3, false);
+        check(0, 0, 0, 0, false);
+    }
 }

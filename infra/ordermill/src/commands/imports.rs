@@ -16,7 +16,7 @@ pub async fn one(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
     };
     match global.json {
         true => output::json(&document(&import))?,
-        false => println!("{}", table([&import])),
+        false => outln!("{}", table([&import])),
     }
     Ok(true)
 }
@@ -27,11 +27,11 @@ pub async fn list(global: &Global, stack: &Stack, limit: u32) -> Result<bool> {
         let imports: Vec<Value> = imports.iter().map(document).collect();
         output::json(&json!({"imports": imports, "more": more}))?;
     } else if imports.is_empty() {
-        println!("No imports yet. `ordermill import FILE --wait` makes one.");
+        outln!("No imports yet. `ordermill import FILE --wait` makes one.");
     } else {
-        println!("{}", table(&imports));
+        outln!("{}", table(&imports));
         if more {
-            println!("There are older ones: --limit shows more.");
+            outln!("There are older ones: --limit shows more.");
         }
     }
     Ok(true)

@@ -48,11 +48,11 @@ pub async fn run(global: &Global, stack: &Stack, command: &Leaderboard) -> Resul
         None => "all time".to_owned(),
     };
     if boards.is_empty() {
-        println!("Nothing was sold ({when}).");
+        outln!("Nothing was sold ({when}).");
     }
     for (number, shown) in boards.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
-        println!("{gap}{}, {when}\n\n{}", shown.currency, table(board, shown));
+        outln!("{gap}{}, {when}\n\n{}", shown.currency, table(board, shown));
     }
     Ok(true)
 }

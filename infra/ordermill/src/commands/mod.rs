@@ -5,6 +5,7 @@ mod conflicts;
 pub mod cost;
 mod demo;
 mod derive;
+mod down;
 mod dry_run;
 mod failures;
 mod gateway;
@@ -16,72 +17,97 @@ mod local;
 pub mod notifications;
 mod order;
 mod rank;
+mod reasons;
 mod refunds;
 mod rejects;
 mod repeats;
+mod source;
 mod suppressions;
 mod tally;
 mod tokens;
 mod verify;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use jiff::{Timestamp, Unit};
 
 use crate::cli::{Arguments, Catalog, Command, Global, Imports, ImportsCommand};
-use crate::cloud::{Cloud, Stack};
+use crate::cloud::Stack;
+use crate::target::Target;
 
 /// Whether what was asked was done. An error is a "no" with a reason.
 pub async fn run(arguments: Arguments) -> Result<bool> {
-    let global = &arguments.global;
-    match &arguments.command {
+    let Arguments { global, command } = &arguments;
+    match command {
         Command::Demo(options) => demo::run(global, options).await,
         Command::Up(options) => local::up(global, options).await,
-        Command::Down => local::down(global).await,
+        Command::Down => down::run(global).await,
         Command::Import(options) if options.dry_run => dry_run::run(global, options),
-        Command::Import(options) => import::run(global, &stack(global).await?, options).await,
-        Command::Imports(options) => imports(global, options).await,
         Command::Catalog(Catalog::Derive(options)) => derive::run(global, options),
-        Command::Catalog(command) => catalog::run(global, &stack(global).await?, command).await,
-        Command::Order(command) => order::run(global, &stack(global).await?, command).await,
-        Command::Refund(options) => refunds::ask(global, &stack(global).await?, options).await,
-        Command::Refunds(command) => refunds::run(global, &stack(global).await?, command).await,
-        Command::Notifications(command) => {
-            notifications::run(global, &stack(global).await?, command).await
-        }
-        Command::Suppressions(command) => {
-            suppressions::run(global, &stack(global).await?, command).await
-        }
-        Command::Failures(command) => failures::run(global, &stack(global).await?, command).await,
-        Command::Kpis(options) => {
-            options.check();
-            kpis::run(global, &stack(global).await?, options).await
-        }
-        Command::Leaderboard(board) => leaderboard::run(global, &stack(global).await?, board).await,
-        Command::Rank(options) => rank::run(global, &stack(global).await?, options).await,
-        Command::Tally(command) => tally::run(global, &stack(global).await?, command).await,
-        Command::Token(command) => tokens::run(global, &stack(global).await?, command).await,
-        Command::Verify => verify::run(global, &stack(global).await?).await,
         Command::Gateway(options) => gateway::run(global, options).await,
-        Command::Cost { id } => cost::run(global, &stack(global).await?, id).await,
+        command => {
+            check(command)?;
+            let target = Target::find(global.aws)?;
+            let done = async {
+                let stack = target.stack(&global.stack).await?;
+                if command.is_change() {
+                    target.allow_change(global, &stack)?;
+                }
+                on(global, &stack, command).await
+            };
+            match done.await {
+                Ok(done) => Ok(done),
+                Err(error) => Err(target.explain(error).await),
+            }
+        }
     }
 }
 
-async fn imports(global: &Global, options: &Imports) -> Result<bool> {
-    let stack = stack(global).await?;
+/// What can be known to be wrong before a stack is looked for.
+fn check(command: &Command) -> Result<()> {
+    match command {
+        Command::Kpis(options) => options.check(),
+        Command::Import(options) => drop(source::check(&options.file)?),
+        Command::Catalog(Catalog::Load { file, .. }) => drop(source::check(file)?),
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn on(global: &Global, stack: &Stack, command: &Command) -> Result<bool> {
+    match command {
+        Command::Import(options) => import::run(global, stack, options).await,
+        Command::Imports(options) => imports(global, stack, options).await,
+        Command::Catalog(command) => catalog::run(global, stack, command).await,
+        Command::Order(command) => order::run(global, stack, command).await,
+        Command::Refund(options) => refunds::ask(global, stack, options).await,
+        Command::Refunds(command) => refunds::run(global, stack, command).await,
+        Command::Notifications(command) => notifications::run(global, stack, command).await,
+        Command::Suppressions(command) => suppressions::run(global, stack, command).await,
+        Command::Failures(command) => failures::run(global, stack, command).await,
+        Command::Kpis(options) => kpis::run(global, stack, options).await,
+        Command::Leaderboard(board) => leaderboard::run(global, stack, board).await,
+        Command::Rank(options) => rank::run(global, stack, options).await,
+        Command::Tally(command) => tally::run(global, stack, command).await,
+        Command::Token(command) => tokens::run(global, stack, command).await,
+        Command::Verify => verify::run(global, stack).await,
+        Command::Cost { id } => cost::run(global, stack, id).await,
+        Command::Demo(_) | Command::Up(_) | Command::Down | Command::Gateway(_) => {
+            bail!("this command is not for a stack")
+        }
+    }
+}
+
+async fn imports(global: &Global, stack: &Stack, options: &Imports) -> Result<bool> {
     match &options.command {
         Some(ImportsCommand::Rejects { id, fix }) => {
-            rejects::run(global, &stack, id, fix.as_deref()).await
+            rejects::run(global, stack, id, fix.as_deref()).await
         }
-        Some(ImportsCommand::Conflicts { id }) => conflicts::run(global, &stack, id).await,
+        Some(ImportsCommand::Conflicts { id }) => conflicts::run(global, stack, id).await,
         None => match &options.id {
-            Some(id) => imports::one(global, &stack, id).await,
-            None => imports::list(global, &stack, options.limit).await,
+            Some(id) => imports::one(global, stack, id).await,
+            None => imports::list(global, stack, options.limit).await,
         },
     }
-}
-
-async fn stack(global: &Global) -> Result<Stack> {
-    Cloud::find(global.aws).await.stack(&global.stack).await
 }
 
 /// Milliseconds are all that anyone reads.

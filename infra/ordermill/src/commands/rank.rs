@@ -47,7 +47,7 @@ pub async fn run(global: &Global, stack: &Stack, options: &Rank) -> Result<bool>
         return Ok(true);
     }
     let name = name.map(|name| format!(", {}", output::plain(&name)));
-    println!(
+    outln!(
         "{}{}\n",
         output::plain(customer_id),
         name.unwrap_or_default()
@@ -63,6 +63,6 @@ pub async fn run(global: &Global, stack: &Stack, options: &Rank) -> Result<bool>
         ]
     });
     let header = ["currency", "rank", "of", "orders", "spent"];
-    println!("{}", output::table(&header, &[1, 2, 3, 4], rows));
+    outln!("{}", output::table(&header, &[1, 2, 3, 4], rows));
     Ok(true)
 }

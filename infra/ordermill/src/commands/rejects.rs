@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use files::rejects_key;
 use intake::rejects::{Listed, read};
-use intake::{Code, Reader, Settings, Step};
+use intake::{Code, LineEnds, Reader, Settings, Step};
 use serde_json::json;
 use store::imports::ImportRecord;
 
@@ -26,10 +26,10 @@ pub async fn run(global: &Global, stack: &Stack, id: &str, fix: Option<&Path>) -
             output::json(&json!({"file": path, "rows": written}))?;
         } else {
             let path = path.display();
-            println!("{written} rows written to {path}. Mend them, then: ordermill import {path}");
+            outln!("{written} rows written to {path}. Mend them, then: ordermill import {path}");
             if written < rejected.len() {
                 let lost = rejected.len() - written;
-                println!("{lost} rows are too long to have been kept: only the original has them.");
+                outln!("{lost} rows are too long to have been kept: only the original has them.");
             }
         }
     } else if global.json {
@@ -54,7 +54,7 @@ pub async fn show(stack: &Stack, id: &str, bucket: &str) -> Result<()> {
 
 fn print(rejected: &[Listed]) {
     if rejected.is_empty() {
-        println!("Nothing was rejected.");
+        outln!("Nothing was rejected.");
         return;
     }
     let rows = rejected.iter().take(SHOWN).map(|reject| {
@@ -67,9 +67,9 @@ fn print(rejected: &[Listed]) {
             message,
         ]
     });
-    println!("{}", table(rows));
+    outln!("{}", table(rows));
     if rejected.len() > SHOWN {
-        println!("and {} more", rejected.len() - SHOWN);
+        outln!("and {} more", rejected.len() - SHOWN);
     }
 }
 
@@ -77,7 +77,7 @@ pub fn table(rows: impl IntoIterator<Item = [String; 4]>) -> comfy_table::Table 
     output::table(&["line", "code", "column", "what is wrong"], &[0], rows)
 }
 
-async fn all(stack: &Stack, id: &str, bucket: &str) -> Result<Vec<Listed>> {
+pub async fn all(stack: &Stack, id: &str, bucket: &str) -> Result<Vec<Listed>> {
     let key = rejects_key(id);
     let s3 = stack.cloud.s3();
     let object = match s3.get_object().bucket(bucket).key(&key).send().await {
@@ -96,7 +96,7 @@ async fn all(stack: &Stack, id: &str, bucket: &str) -> Result<Vec<Listed>> {
     rows.with_context(|| format!("{key} is not a file of rejects"))
 }
 
-/// The header of the original, and under it the rows as they stand there. Returns how many.
+/// The header of the original, and under it the rows, byte for byte as they stand there. Returns how many.
 async fn write_fix(stack: &Stack, id: &str, rejected: &[Listed], path: &Path) -> Result<usize> {
     let Some(import) = stack.store()?.import(id).await? else {
         bail!(
@@ -104,21 +104,41 @@ async fn write_fix(stack: &Stack, id: &str, rejected: &[Listed], path: &Path) ->
             output::plain(id)
         );
     };
-    let mut file = header(stack, &import.record).await?;
-    file.push(b'\n');
     let whole = |reject: &&Listed| reject.code != Code::RecordTooLong.as_str();
-    let mut written = 0;
-    for reject in rejected.iter().filter(whole) {
+    let rejected: Vec<&Listed> = rejected.iter().filter(whole).collect();
+    let original = original(stack, &import.record, &rejected).await?;
+    // Where a file ends without a line end, another row may follow here.
+    let usual = original.header_end.unwrap_or("\n");
+    let mut file = original.header;
+    file.extend_from_slice(usual.as_bytes());
+    for reject in &rejected {
         file.extend_from_slice(&reject.original);
-        file.push(b'\n');
-        written += 1;
+        let end = original.ends.get(last_line(reject.line, &reject.original));
+        file.extend_from_slice(end.unwrap_or(usual).as_bytes());
     }
     let create = std::fs::File::create(path).and_then(|mut out| out.write_all(&file));
     create.with_context(|| format!("writing {}", path.display()))?;
-    Ok(written)
+    Ok(rejected.len())
 }
 
-async fn header(stack: &Stack, record: &ImportRecord) -> Result<Vec<u8>> {
+/// The line in which a record ends: a quoted cell may have line ends of its own.
+fn last_line(first: u64, record: &[u8]) -> u64 {
+    let feeds = record.iter().filter(|byte| **byte == b'\n').count();
+    let pairs = record.windows(2).filter(|pair| pair == b"\r\n").count();
+    let returns = record.iter().filter(|byte| **byte == b'\r').count();
+    first + (feeds + returns - pairs) as u64
+}
+
+/// What a file that is mended takes from the original.
+struct Original {
+    header: Vec<u8>,
+    header_end: Option<&'static str>,
+    /// How the rejected rows end.
+    ends: LineEnds,
+}
+
+/// Reads the original up to the last rejected row.
+async fn original(stack: &Stack, record: &ImportRecord, rejected: &[&Listed]) -> Result<Original> {
     let request = stack.cloud.s3().get_object();
     let request = request.bucket(&record.bucket).key(&record.key);
     let object = request.version_id(&record.version).send().await;
@@ -128,15 +148,38 @@ async fn header(stack: &Stack, record: &ImportRecord) -> Result<Vec<u8>> {
         total_policy: record.total_policy,
     };
     let mut reader = Reader::new(settings, record.content.clone());
-    loop {
+    let mut pieces = Vec::new();
+    let (header, line) = loop {
         let step = reader.step(&mut Vec::new())?;
-        if let Some(header) = reader.header() {
-            return Ok(header.to_vec());
+        if let Some((header, line)) = reader.header() {
+            break (header.to_vec(), line);
         }
         match (step, body.try_next().await?) {
-            (Step::More, Some(bytes)) => reader.push(&bytes),
+            (Step::More, Some(bytes)) => {
+                reader.push(&bytes);
+                pieces.push(bytes);
+            }
             (Step::More, None) => reader.end(),
             _ => bail!("the original has no header"),
         }
+    };
+    let header_line = last_line(line, &header);
+    let rows = rejected.iter();
+    let rows = rows.map(|row| last_line(row.line, &row.original));
+    let mut ends = LineEnds::of(rows.chain([header_line]));
+    let mut more = true;
+    for piece in pieces {
+        more = ends.push(&piece)?;
     }
+    while more && let Some(piece) = body.try_next().await? {
+        more = ends.push(&piece)?;
+    }
+    if more {
+        ends.end()?;
+    }
+    Ok(Original {
+        header,
+        header_end: ends.get(header_line),
+        ends,
+    })
 }

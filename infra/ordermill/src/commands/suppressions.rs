@@ -19,9 +19,9 @@ pub async fn run(global: &Global, stack: &Stack, command: &Suppressions) -> Resu
             if global.json {
                 output::json(&stands)?;
             } else if stands == new {
-                println!("{} gets no mail any more.", output::plain(address.as_str()));
+                outln!("{} gets no mail any more.", output::plain(address.as_str()));
             } else {
-                println!("It was there before: {}", output::plain(&stands.refusal()));
+                outln!("It was there before: {}", output::plain(&stands.refusal()));
             }
             Ok(true)
         }
@@ -33,7 +33,7 @@ pub async fn run(global: &Global, stack: &Stack, command: &Suppressions) -> Resu
             if global.json {
                 output::json(&lifted)?;
             } else {
-                println!("{} gets mail again.", output::plain(address.as_str()));
+                outln!("{} gets mail again.", output::plain(address.as_str()));
             }
             Ok(true)
         }
@@ -54,7 +54,7 @@ async fn list(global: &Global, stack: &Stack) -> Result<bool> {
     if global.json {
         output::json(&found)?;
     } else if found.is_empty() {
-        println!("Every address gets mail.");
+        outln!("Every address gets mail.");
     } else {
         let rows = found.iter().map(|listed| {
             [
@@ -66,7 +66,7 @@ async fn list(global: &Global, stack: &Stack) -> Result<bool> {
             ]
         });
         let header = ["address", "cause", "since", "by", "reason"];
-        println!("{}", output::narrow(output::table(&header, &[], rows)));
+        outln!("{}", output::narrow(output::table(&header, &[], rows)));
     }
     Ok(true)
 }

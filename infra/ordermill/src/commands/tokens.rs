@@ -40,8 +40,8 @@ async fn create(global: &Global, stack: &Stack, options: &Create) -> Result<bool
         return Ok(true);
     }
     // On stdout stands the token alone, so that a script can take it from there.
-    println!("{}", token.reveal());
-    eprintln!(
+    outln!("{}", token.reveal());
+    errln!(
         "This is {}, for {}: {}. It {}, and is not shown again.",
         record.token_id,
         record.name,
@@ -63,7 +63,7 @@ async fn list(global: &Global, stack: &Stack) -> Result<bool> {
             .collect();
         output::json(&tokens)?;
     } else if tokens.is_empty() {
-        println!("There are no tokens.");
+        outln!("There are no tokens.");
     } else {
         let instant = |instant: Option<Timestamp>| instant.map(|instant| instant.to_string());
         let rows = tokens.iter().map(|token| {
@@ -77,7 +77,7 @@ async fn list(global: &Global, stack: &Stack) -> Result<bool> {
             ]
         });
         let header = ["token", "name", "scopes", "created", "expires", "state"];
-        println!("{}", output::table(&header, &[], rows));
+        outln!("{}", output::table(&header, &[], rows));
     }
     Ok(true)
 }
@@ -92,9 +92,9 @@ async fn revoke(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
     if global.json {
         output::json(&Document::of(&token, now))?;
     } else if before {
-        println!("{id} was revoked before.");
+        outln!("{id} was revoked before.");
     } else {
-        println!("{id}, for {}, is revoked.", output::plain(&token.name));
+        outln!("{id}, for {}, is revoked.", output::plain(&token.name));
     }
     Ok(true)
 }

@@ -56,30 +56,37 @@ async fn ledger(stack: &Stack, url: &str) -> Result<Option<Vec<LedgerEntry>>> {
 }
 
 pub fn show(report: &Report) {
-    let rows = report.checks.iter().map(|check| {
-        let verdict = if check.drift.is_empty() {
-            "balanced".to_owned()
-        } else {
-            format!("{} that do not agree", check.drift.len())
-        };
-        [check.name.to_owned(), check.checked.to_string(), verdict]
-    });
-    println!("{}", output::table(&["books", "checked", ""], &[1], rows));
+    outln!("{}", table(report));
     for check in &report.checks {
         for drift in check.drift.iter().take(SHOWN) {
-            println!("  {}: {}", check.name, output::plain(drift));
+            outln!("  {}: {}", check.name, output::plain(drift));
         }
         if check.drift.len() > SHOWN {
-            println!("  {}: and {} more", check.name, check.drift.len() - SHOWN);
+            outln!("  {}: and {} more", check.name, check.drift.len() - SHOWN);
         }
         if let Some(note) = &check.note {
-            println!("  {}: {note}", check.name);
+            outln!("  {}: {note}", check.name);
         }
     }
+    if report.balanced {
+        outln!("Everything agrees.");
+    }
     if report.pending > 0 {
-        println!(
+        outln!(
             "{} rows are on their way: what does not agree now may agree in a moment.",
             report.pending
         );
     }
+}
+
+fn table(report: &Report) -> comfy_table::Table {
+    let rows = report.checks.iter().map(|check| {
+        let differences = check.drift.len().to_string();
+        [
+            check.name.to_owned(),
+            check.checked.to_string(),
+            differences,
+        ]
+    });
+    output::table(&["check", "looked at", "differences"], &[1, 2], rows)
 }

@@ -6,6 +6,8 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
+use super::running;
+
 /// Folder, crate, binary and role of each function.
 pub const FUNCTIONS: [&str; 17] = [
     "chunk",
@@ -64,7 +66,7 @@ impl Build {
             .arg(self.target())
             .current_dir(root)
             .stdin(Stdio::null())
-            .kill_on_drop(true);
+            .process_group(0);
         // `cargo run` tells this process about its package. A build that inherits that looks different from one typed by
         // hand to crates whose build asks for it, and everything above them would be built again each time.
         let of_a_package = [
@@ -91,11 +93,31 @@ impl Build {
         if quiet {
             cargo.arg("--quiet");
         }
-        let status = cargo.status().await.context("cargo could not be run")?;
+        let mut cargo = cargo.spawn().context("cargo could not be run")?;
+        let group = Group(cargo.id());
+        let status = cargo.wait().await?;
+        group.is_over();
         ensure!(
             status.success(),
             "the functions were not built: cargo says {status}"
         );
         Ok(())
+    }
+}
+
+/// The process group of a build. It ends when this is dropped: cargo does not end the compilers that it started.
+struct Group(Option<u32>);
+
+impl Group {
+    fn is_over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            running::terminate(&format!("-{leader}"));
+        }
     }
 }

@@ -2,20 +2,19 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
 
-use super::python::{Python, run};
-use super::{eventually, read};
+use super::eventually;
+use super::python::Python;
+use super::running::{self, Running, answers, endpoint};
 
 /// What the template needs of AWS.
 const SERVICES: &str = "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,s3,secretsmanager,ses,sns,sqs,states";
@@ -43,17 +42,12 @@ pub enum Life {
     UntilStopped,
 }
 
-/// Where other commands find it. What a process that was killed left behind does no harm: nothing answers there.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct State {
-    pid: u32,
-    port: u16,
-}
-
 pub struct Emulator {
     port: u16,
     /// Its standard input is what ties it to this process.
     process: Child,
+    /// What other commands find it by. While it is here, the emulator ends when this is dropped.
+    record: Option<Running>,
 }
 
 /// Takes away what emulators left that are gone: each holds a copy of every function. One that is about to start answers
@@ -90,7 +84,9 @@ impl Emulator {
         // Not one of the runtime's own: it outlives runtimes when tests share it.
         let environment = Python::named(root, folder, REQUIREMENTS)?;
         let mut command = std::process::Command::new(environment.program("python"));
+        let token = running::token();
         command
+            .args(running::arguments(&token))
             .arg(root.join("infra/emulator/run.py"))
             // Functions inherit this environment, and must find in it what Lambda would give them, and nothing else.
             .env_clear()
@@ -117,20 +113,22 @@ impl Emulator {
             }
             Life::UntilStopped => command.stdin(Stdio::null()),
         };
-        let mut process = command
+        let process = command
             .spawn()
             .context("the emulator could not be started")?;
         // It holds the socket as well: a port whose emulator has ended has to refuse connections.
         drop(command);
-        if life != Life::Private {
-            let state = State {
-                pid: process.id(),
-                port,
-            };
-            std::fs::write(State::path(folder), serde_json::to_string(&state)?)?;
+        let record = Running::new(port, process.id(), token, root);
+        let mut emulator = Emulator {
+            port,
+            process,
+            record: (life != Life::Private).then_some(record),
+        };
+        if let Some(record) = &emulator.record {
+            record.write()?;
         }
         eventually("the start of the emulator", START_LIMIT, async || {
-            if let Some(status) = process.try_wait()? {
+            if let Some(status) = emulator.process.try_wait()? {
                 bail!(
                     "the emulator ended with {status}; its last words are in {}",
                     log_path.display()
@@ -139,7 +137,7 @@ impl Emulator {
             Ok(serves(port).await)
         })
         .await?;
-        Ok(Emulator { port, process })
+        Ok(emulator)
     }
 
     pub fn endpoint(&self) -> String {
@@ -161,44 +159,20 @@ impl Emulator {
         )
         .await
     }
+
+    /// Leaves it running when this process ends.
+    pub fn keep(mut self) {
+        self.record = None;
+    }
 }
 
-impl State {
-    fn path(folder: &Path) -> PathBuf {
-        folder.join("running.json")
-    }
-
-    pub fn read(folder: &Path) -> Option<State> {
-        serde_json::from_str(&read(&State::path(folder)).ok()?).ok()
-    }
-
-    pub fn endpoint(&self) -> String {
-        endpoint(self.port)
-    }
-
-    pub fn answers(&self) -> bool {
-        answers(self.port)
-    }
-
-    pub async fn stop(self, folder: &Path) -> Result<bool> {
-        std::fs::remove_file(State::path(folder))?;
-        // A process id may have been given to somebody else since: only what answers on our port is ours.
-        if !self.answers() {
-            return Ok(false);
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take() {
+            record.end();
+            record.remove();
         }
-        run(Command::new("kill").arg(self.pid.to_string())).await?;
-        eventually(
-            "the end of the emulator",
-            Duration::from_secs(15),
-            async || Ok(!answers(self.port)),
-        )
-        .await?;
-        Ok(true)
     }
-}
-
-fn endpoint(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
 }
 
 fn bound(port: u16) -> Result<TcpListener> {
@@ -225,12 +199,4 @@ async fn serves(port: u16) -> bool {
         tokio::time::timeout(PROBE_LIMIT, request).await,
         Ok(Ok(true))
     )
-}
-
-fn answers(port: u16) -> bool {
-    TcpStream::connect_timeout(
-        &SocketAddr::from(([127, 0, 0, 1], port)),
-        Duration::from_millis(500),
-    )
-    .is_ok()
 }

@@ -4,6 +4,7 @@ mod build;
 mod deploy;
 mod emulator;
 mod python;
+mod running;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use build::Build;
 pub use build::FUNCTIONS;
 pub use emulator::{Emulator, Life};
 pub use python::Python;
+pub use running::{Records, Running};
 
 /// A checkout, and where this run's binaries are: the target folder decides the profile of the functions, so that
 /// nothing is built twice.
@@ -37,7 +39,7 @@ impl Workspace {
             .find(|folder| folder.join("infra/order-saga.asl.json").is_file());
         let root = root.context("this is not inside a checkout of ordermill, whose template and functions are needed here")?;
         Ok(Workspace {
-            root: root.to_owned(),
+            root: root.canonicalize()?,
             build: Build::of_this_binary()?,
         })
     }
@@ -104,19 +106,14 @@ pub fn parameters(concurrency: u16) -> [(&'static str, String); 4] {
     ]
 }
 
-/// The local stack that `up` left running for this checkout, if it still answers.
-pub fn running() -> Option<emulator::State> {
-    let workspace = Workspace::find().ok()?;
-    emulator::State::read(&workspace.folder()).filter(emulator::State::answers)
-}
-
-/// Ends what `up` started. Returns whether there was anything to end.
-pub async fn stop() -> Result<bool> {
-    let folder = Workspace::find()?.folder();
-    let Some(state) = emulator::State::read(&folder) else {
-        return Ok(false);
-    };
-    state.stop(&folder).await
+/// Waits until a process that was asked to end is gone.
+pub async fn gone(running: &Running) -> Result<()> {
+    eventually(
+        "the end of the emulator",
+        Duration::from_secs(15),
+        async || Ok(!running.is_alive()),
+    )
+    .await
 }
 
 /// Waits for something that is about to happen.

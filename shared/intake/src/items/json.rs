@@ -98,6 +98,20 @@ fn item(raw: RawItem<'_>) -> Result<Item<'_>, Wrong> {
     })
 }
 
+pub(super) fn names(json: &str) -> Vec<(String, String)> {
+    let items: Vec<RawItem<'_>> = serde_json::from_str(json).unwrap_or_default();
+    let name = |item: &RawItem<'_>| {
+        let (sku, name) = match (item.sku, item.product, item.name) {
+            (Some(sku), product, name) => (sku, product.or(name)?),
+            (None, Some(product), Some(name)) => (product, name),
+            _ => return None,
+        };
+        let [sku, name] = [sku, name].map(|value| text("product", Some(value)).ok().flatten());
+        Some((sku?.into_owned(), name?.into_owned()))
+    };
+    items.iter().filter_map(name).collect()
+}
+
 /// What a string says, or the very text of anything else: of a number, all its digits. Nothing where it says nothing.
 fn text<'a>(keys: &str, value: Option<&'a RawValue>) -> Result<Option<Cow<'a, str>>, Wrong> {
     let json = value.map_or("null", RawValue::get);

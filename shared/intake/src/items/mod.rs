@@ -31,6 +31,14 @@ pub(crate) fn read(text: &str, currency: Currency, in_cents: bool) -> Result<Ite
     }
 }
 
+/// What products are called beside their SKUs. Only the notation with quotes has room for that.
+pub(crate) fn names(text: &str) -> Vec<(String, String)> {
+    match text.as_bytes() {
+        [b'[' | b'{', ..] if !bare::is_bare(text) => json::names(text),
+        _ => Vec::new(),
+    }
+}
+
 /// An item before it is known to be one: what its keys say. Nothing that is said is empty.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Item<'a> {

@@ -79,7 +79,7 @@ pub async fn discard(global: &Global, stack: &Stack, which: &Which) -> Result<bo
     let unsettled = answers.iter().any(of_batches);
     let done = report(global, Decision::Discard, &answers)?;
     if unsettled && !global.json {
-        println!("What their batches did not settle stays pending in its import.");
+        outln!("What their batches did not settle stays pending in its import.");
     }
     Ok(done)
 }
@@ -113,12 +113,12 @@ fn report(global: &Global, decision: Decision, answers: &[Answer]) -> Result<boo
         let documents: Vec<Value> = answers.iter().map(document).collect();
         output::json(&documents)?;
     } else if answers.is_empty() {
-        println!("There is nothing like that to be {verb}.");
+        outln!("There is nothing like that to be {verb}.");
     } else {
         for answer in answers.iter().filter(|answer| !is_done(answer)) {
-            println!("{}", refusal(decision, answer));
+            outln!("{}", refusal(decision, answer));
         }
-        println!("{done} of {} {verb}.", answers.len());
+        outln!("{done} of {} {verb}.", answers.len());
     }
     Ok(done == answers.len())
 }

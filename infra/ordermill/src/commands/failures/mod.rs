@@ -38,9 +38,9 @@ async fn list(global: &Global, stack: &Stack, filter: &Filter, state: StateFilte
     if global.json {
         output::json(&listed)?;
     } else if listed.is_empty() {
-        println!("No failure is like that{}.", hint(state));
+        outln!("No failure is like that{}.", hint(state));
     } else {
-        println!("{}", table(&listed, Timestamp::now()));
+        outln!("{}", table(&listed, Timestamp::now()));
     }
     Ok(true)
 }

@@ -38,19 +38,19 @@ pub async fn run(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
         }))?;
         return Ok(true);
     }
-    println!("{}", table(&failure));
+    outln!("{}", table(&failure));
     if !orders.is_empty() {
         let rows = orders.iter().map(|(order, found)| {
             let order_id = output::plain(&order.order_id);
             let status = status(&import_id, order, found.as_ref());
             [order_id, order.row.to_string(), output::plain(&status)]
         });
-        println!("\n{}", output::table(&["order", "row", "now"], &[1], rows));
+        outln!("\n{}", output::table(&["order", "row", "now"], &[1], rows));
     }
     if let Some(entry) = &entry {
-        println!("\n{}", entry.table());
+        outln!("\n{}", entry.table());
     }
-    println!("\nThe message:\n\n{}", readable(&failure.payload));
+    outln!("\nThe message:\n\n{}", readable(&failure.payload));
     Ok(true)
 }
 

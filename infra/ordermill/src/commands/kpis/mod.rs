@@ -6,7 +6,7 @@ mod realtime;
 mod sheet;
 mod tables;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use crate::cli::Global;
@@ -26,7 +26,8 @@ pub async fn run(global: &Global, stack: &Stack, options: &Kpis) -> Result<bool>
         _ => None,
     };
     let sheets = sheet::of(&days, period, &zone, options.currency)?;
-    let zone = stack.output("BusinessTimeZone")?;
+    // That of the figures: after a change of BusinessTimeZone the stack names another one until they are rebuilt.
+    let zone = zone.iana_name().context("a time zone without a name")?;
     match global.json {
         true => output::json(&document::of(period, zone, &sheets, realtime.as_ref()))?,
         false => show(period, zone, &sheets, realtime.as_ref()),
@@ -35,19 +36,19 @@ pub async fn run(global: &Global, stack: &Stack, options: &Kpis) -> Result<bool>
 }
 
 fn show(period: Period, zone: &str, sheets: &[Sheet], realtime: Option<&Realtime>) {
-    println!("{}", tables::title(period, zone));
+    outln!("{}", tables::title(period, zone));
     if let Some(realtime) = realtime {
-        println!("\n{realtime}");
+        outln!("\n{realtime}");
     }
     if sheets.is_empty() {
-        println!("\nNothing was sold, refunded or refused.");
+        outln!("\nNothing was sold, refunded or refused.");
         return;
     }
-    println!("\n{}", tables::summary(sheets, period.by));
+    outln!("\n{}", tables::summary(sheets, period.by));
     for sheet in sheets.iter().filter(|sheet| !sheet.rows.is_empty()) {
-        println!("\n{}", tables::rows(sheet, period.by));
+        outln!("\n{}", tables::rows(sheet, period.by));
         if let Some(chart) = bars::chart(sheet, output::width()) {
-            println!("\n Net revenue, {}\n\n{chart}", sheet.currency);
+            outln!("\n Net revenue, {}\n\n{chart}", sheet.currency);
         }
     }
 }

@@ -100,8 +100,8 @@ pub async fn preview(global: &Global, stack: &Stack, options: &Preview) -> Resul
     if global.json {
         output::json(&notice)?;
     } else {
-        println!("Subject: {}\n", output::plain(&notice.subject));
-        println!("{}", plain(&notice.text));
+        outln!("Subject: {}\n", output::plain(&notice.subject));
+        outln!("{}", plain(&notice.text));
     }
     Ok(true)
 }
@@ -151,7 +151,7 @@ pub async fn test(global: &Global, stack: &Stack, address: &str) -> Result<bool>
             output::json(&json!({"sender": sender, "message_id": message_id}))?;
         }
         Posted::Accepted { message_id } => {
-            println!("Sent from {sender}: {}", output::plain(&message_id));
+            outln!("Sent from {sender}: {}", output::plain(&message_id));
         }
         Posted::Refused { why } | Posted::Throttled { why } => {
             bail!("refused: {}", output::plain(&why))

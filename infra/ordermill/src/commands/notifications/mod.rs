@@ -60,15 +60,15 @@ async fn list(global: &Global, stack: &Stack, options: &List) -> Result<bool> {
     if global.json {
         output::json(&found.iter().map(Notification::from).collect::<Vec<_>>())?;
     } else if found.is_empty() && !is_given_up {
-        println!("There are no such notifications.");
+        outln!("There are no such notifications.");
     } else if !found.is_empty() {
-        println!("{}", table(&found));
+        outln!("{}", table(&found));
         if position.is_some() && !is_given_up {
-            println!("There are more: --limit shows them.");
+            outln!("There are more: --limit shows them.");
         }
     }
     if is_given_up {
-        eprintln!(
+        errln!(
             "{read} notifications were read and {} match; older ones were not looked at: --to names an earlier last day.",
             found.len()
         );
@@ -80,14 +80,14 @@ async fn recount(global: &Global, stack: &Stack) -> Result<bool> {
     let store = stack.store()?;
     let recounted = store.recount_notifications(|read| {
         if !global.json {
-            eprintln!("{read} notifications so far");
+            errln!("{read} notifications so far");
         }
     });
     let recounted = recounted.await?;
     if global.json {
         output::json(&json!({"notifications": recounted}))?;
     } else {
-        println!("{recounted} notifications are counted.");
+        outln!("{recounted} notifications are counted.");
     }
     Ok(true)
 }
@@ -105,7 +105,7 @@ async fn show(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
         if global.json {
             output::json(&found.iter().map(Notification::from).collect::<Vec<_>>())?;
         } else {
-            println!("{}", table(&found));
+            outln!("{}", table(&found));
         }
         return Ok(true);
     };
@@ -137,9 +137,9 @@ async fn show(global: &Global, stack: &Stack, id: &str) -> Result<bool> {
     ];
     let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
     let rows = rows.map(|(name, value)| [name.to_owned(), output::plain(&value)]);
-    println!("{}", output::table(&["", ""], &[], rows));
+    outln!("{}", output::table(&["", ""], &[], rows));
     let notice = letters::of(stack, record).await?;
-    println!("\n{}", letters::plain(&notice.text));
+    outln!("\n{}", letters::plain(&notice.text));
     Ok(true)
 }
 
@@ -162,13 +162,16 @@ async fn stats(
             let of = [channel.to_string(), kind.to_string(), status.to_string()];
             of.into_iter().chain([count.to_string()])
         });
-    println!(
+    outln!(
         "{}",
         output::table(&["channel", "type", "status", "count"], &[3], rows)
     );
-    println!(
+    outln!(
         "{} from {} to {}; {} today.",
-        stats.total_notifications, stats.from_date, stats.to_date, stats.today.total
+        stats.total_notifications,
+        stats.from_date,
+        stats.to_date,
+        stats.today.total
     );
     Ok(true)
 }
@@ -201,9 +204,9 @@ async fn resend(global: &Global, stack: &Stack, id: &str, force: bool) -> Result
         _ => None,
     };
     match (record.channel, listed) {
-        (Channel::Log, _) => println!("It is on its way to the log of `send`."),
-        (Channel::Email, None) => println!("It is on its way again."),
-        (Channel::Email, Some(listed)) => println!(
+        (Channel::Log, _) => outln!("It is on its way to the log of `send`."),
+        (Channel::Email, None) => outln!("It is on its way again."),
+        (Channel::Email, Some(listed)) => outln!(
             "It will not be sent: {}. `ordermill suppressions remove` comes first.",
             output::plain(&listed.refusal())
         ),

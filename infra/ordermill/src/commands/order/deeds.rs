@@ -76,7 +76,7 @@ fn done(global: &Global, order_id: &str, what: &str, changed: Changed) -> Result
     let (code, why) = match changed {
         Changed::Done(_) => return Ok(true),
         Changed::Already(_) => {
-            eprintln!("(it was {what} before)");
+            errln!("(it was {what} before)");
             return Ok(true);
         }
         Changed::NoSuchOrder => ("no_such_order", "there is no such order".to_owned()),
@@ -86,7 +86,7 @@ fn done(global: &Global, order_id: &str, what: &str, changed: Changed) -> Result
         output::json(&json!({"of": order_id, "refused": code, "reason": why}))?;
     } else {
         let (order_id, why) = (output::plain(order_id), output::plain(&why));
-        println!("{order_id} is not {what}: {why}");
+        outln!("{order_id} is not {what}: {why}");
     }
     Ok(false)
 }

@@ -92,7 +92,7 @@ pub async fn show(
             format!("{} x {} at {}", line.quantity, line.sku, line.unit_price),
         ]);
     }
-    println!(
+    outln!(
         "{}",
         output::table(
             &["", ""],
@@ -102,7 +102,7 @@ pub async fn show(
         )
     );
     if !refunds.is_empty() {
-        println!("\n{}", super::super::refunds::show::table(&refunds));
+        outln!("\n{}", super::super::refunds::show::table(&refunds));
     }
     Ok(true)
 }

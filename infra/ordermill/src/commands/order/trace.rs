@@ -25,7 +25,7 @@ pub async fn run(global: &Global, stack: &Stack, order_id: &str) -> Result<bool>
         ]
     });
     let header = ["at", "what", "details", "entry of the journal"];
-    println!("{}", output::table(&header, &[], rows));
+    outln!("{}", output::table(&header, &[], rows));
     Ok(true)
 }
 

@@ -24,7 +24,7 @@ pub async fn run(global: &Global, stack: &Stack, options: &Refund) -> Result<boo
         None => {
             let drawn = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
             // On stderr, and before anything happens: who is cut off can ask again under it.
-            eprintln!("(under the key {drawn})");
+            errln!("(under the key {drawn})");
             drawn
         }
     };
@@ -38,7 +38,7 @@ pub async fn run(global: &Global, stack: &Stack, options: &Refund) -> Result<boo
     match refunds::request(&store, &outbox, &request, now()).await? {
         Requested::New(refund) => waited(global, &store, *refund, &options.wait).await,
         Requested::Replayed(refund) => {
-            eprintln!("(this was asked for before, at {})", refund.created_at);
+            errln!("(this was asked for before, at {})", refund.created_at);
             waited(global, &store, *refund, &options.wait).await
         }
         Requested::KeyReused => {
@@ -86,7 +86,7 @@ fn stays(
     match moved {
         Moved::Done(refund) | Moved::Stays(refund) => {
             show::one(global, &refund)?;
-            eprintln!("{id} is {}: {}", refund.status, why(&refund));
+            errln!("{id} is {}: {}", refund.status, why(&refund));
             Ok(false)
         }
         Moved::Refused(refusal) => refused_by(global, id, &refusal),
@@ -114,7 +114,7 @@ pub async fn ended(
     let started = Instant::now();
     while refund.status.is_open() && !wait.no_wait {
         if started.elapsed() > Duration::from_secs(wait.timeout) {
-            eprintln!(
+            errln!(
                 "not over after {} seconds; it goes on without us",
                 wait.timeout
             );
@@ -143,7 +143,7 @@ fn refused(global: &Global, of: &str, code: &str, why: &str, left: Option<Value>
     if global.json {
         output::json(&json!({"of": of, "refused": code, "reason": why, "left": left}))?;
     } else {
-        println!(
+        outln!(
             "{} is not refunded: {}",
             output::plain(of),
             output::plain(why)

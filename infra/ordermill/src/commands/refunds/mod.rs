@@ -47,9 +47,9 @@ async fn list(global: &Global, stack: &Stack, order: Option<&str>) -> Result<boo
     if global.json {
         output::json(&refunds)?;
     } else if refunds.is_empty() {
-        println!("There are no refunds.");
+        outln!("There are no refunds.");
     } else {
-        println!("{}", show::table(&refunds));
+        outln!("{}", show::table(&refunds));
     }
     Ok(true)
 }

@@ -51,7 +51,7 @@ pub fn one(global: &Global, refund: &RefundRecord) -> Result<()> {
     }
     let rows = rows.into_iter();
     let rows = rows.map(|[name, value]| [name, output::plain(&value)]);
-    println!("{}", output::table(&["", ""], &[], rows));
+    outln!("{}", output::table(&["", ""], &[], rows));
     Ok(())
 }
 

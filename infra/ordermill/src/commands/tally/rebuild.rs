@@ -49,16 +49,16 @@ fn show(day: Option<Date>, rebuilt: &Rebuilt) {
         None => "All figures".to_owned(),
     };
     let read = rebuilt.entries;
-    println!("{figures} are added up anew, from {read} entries of the journal.");
+    outln!("{figures} are added up anew, from {read} entries of the journal.");
     if rebuilt.wrong.is_empty() {
         return;
     }
-    println!("{} of them cannot be entered:\n", rebuilt.wrong.len());
+    outln!("{} of them cannot be entered:\n", rebuilt.wrong.len());
     let row = |(entry, fault): &(String, Fault)| {
         [entry, fault.name(), fault.message()].map(output::plain)
     };
     let rows = rebuilt.wrong.iter().map(row);
-    println!(
+    outln!(
         "{}",
         output::table(&["entry", "fault", "reason"], &[], rows)
     );

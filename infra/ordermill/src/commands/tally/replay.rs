@@ -30,8 +30,8 @@ pub async fn run(global: &Global, stack: &Stack, entry: &str) -> Result<bool> {
         (true, Err(fault)) => output::json(&json!({
             "entry": name.to_string(), "entered": false, "fault": fault.name(), "reason": fault.message(),
         }))?,
-        (false, Ok(())) => println!("{shown} is entered, once."),
-        (false, Err(fault)) => println!(
+        (false, Ok(())) => outln!("{shown} is entered, once."),
+        (false, Err(fault)) => outln!(
             "{shown} cannot be entered: {}",
             output::plain(&fault.to_string())
         ),
@@ -62,9 +62,7 @@ async fn enter<E: Engine>(
 /// By its id alone: no index knows it, so the whole journal is read.
 async fn find<E: Engine>(store: &Store<E>, entry_id: &str) -> Result<EntryName> {
     let shown = output::plain(entry_id);
-    eprintln!(
-        "(looking for {shown} in the whole journal: partition/entry_id would find it at once)"
-    );
+    errln!("(looking for {shown} in the whole journal: partition/entry_id would find it at once)");
     let mut found: Vec<EntryName> = Vec::new();
     let each = |entry| {
         let name = match entry {
