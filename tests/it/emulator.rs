@@ -42,7 +42,10 @@ async fn an_emulator_without_a_socket_says_how_it_is_started() {
         .expect("python");
     let said = String::from_utf8_lossy(&run.stderr);
     assert!(!run.status.success());
-    assert!(said.contains("`ordermill up` starts the emulator so"), "{said}");
+    assert!(
+        said.contains("`ordermill up` starts the emulator so"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
