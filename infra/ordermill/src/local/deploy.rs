@@ -15,6 +15,9 @@ use crate::cloud::{Cloud, Stack};
 /// Holds the functions' code while the emulator runs.
 const ARTIFACTS: &str = "ordermill-artifacts";
 
+/// A deployment takes two seconds, and more than a minute on a machine that is busy with other things.
+const LIMIT: Duration = Duration::from_secs(600);
+
 pub async fn deploy(
     root: &Path,
     build: &Build,
@@ -137,7 +140,7 @@ async fn kept(
 }
 
 async fn settled(cloud: &Cloud, name: &str) -> Result<()> {
-    eventually("the deployment", Duration::from_secs(120), async || {
+    eventually("the deployment", LIMIT, async || {
         let described = cloud
             .cloudformation()
             .describe_stacks()
