@@ -53,7 +53,9 @@ impl Notifications {
             | Notifications::Show { .. }
             | Notifications::Stats { .. }
             | Notifications::Preview(_) => false,
-            Notifications::Resend { .. } | Notifications::Test { .. } => true,
+            Notifications::Recount | Notifications::Resend { .. } | Notifications::Test { .. } => {
+                true
+            }
         }
     }
 }

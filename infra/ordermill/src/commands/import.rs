@@ -94,10 +94,10 @@ pub async fn run(global: &Global, stack: &Stack, options: &cli::Import) -> Resul
     Ok(status == ImportStatus::Completed && !came_to_nothing(&import.progress))
 }
 
-/// Whether no order was completed, and at least one row failed or was rejected. A file of duplicates only did what was
+/// Whether no order was completed, and at least one row failed, was rejected or is a conflict. A file of duplicates only did what was
 /// asked: its orders are there.
 fn came_to_nothing(progress: &Progress) -> bool {
-    progress.completed == 0 && progress.failed + progress.rejected > 0
+    progress.completed == 0 && progress.failed + progress.rejected + progress.conflicts > 0
 }
 
 /// Puts the file where `chunk` is told of it, and returns the id that the import will have.
