@@ -5,22 +5,27 @@ use store::memory::MemoryEngine;
 use store::ops::{TransactError, Verdict, Write};
 use store::schema::Table;
 
-pub fn adds_a_notification(write: &Write) -> bool {
-    matches!(
-        write,
-        Write::Put {
-            table: Table::Notifications,
-            ..
-        }
-    )
+/// Whether these add a notification.
+pub fn adds(writes: &[Write]) -> bool {
+    let table = Table::Notifications;
+    let adds = |write: &Write| matches!(write, Write::Put { table: of, .. } if *of == table);
+    writes.iter().any(adds)
 }
 
-pub fn changes_a_notification(write: &Write) -> bool {
-    matches!(write, Write::Update { key, .. } if key.table == Table::Notifications)
+/// Whether these change a notification.
+pub fn changes(writes: &[Write]) -> bool {
+    let table = Table::Notifications;
+    let changes = |write: &Write| matches!(write, Write::Update { key, .. } if key.table == table);
+    writes.iter().any(changes)
 }
 
-pub fn is_counter(write: &Write) -> bool {
+fn is_counter(write: &Write) -> bool {
     matches!(write, Write::Update { key, .. } if key.partition.starts_with("notifications#"))
+}
+
+pub fn without_counters(writes: &[Write]) -> Vec<Write> {
+    let others = writes.iter().filter(|write| !is_counter(write));
+    others.cloned().collect()
 }
 
 /// Counts also what is refused because it is on record already.

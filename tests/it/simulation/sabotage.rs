@@ -177,14 +177,7 @@ impl SimEngine {
 
     fn broken(&self, writes: &[Write]) -> Vec<Write> {
         let cancels = writes.iter().any(cancels_an_order);
-        let moves = writes.iter().any(miscounting::changes_a_notification);
         let kept = writes.iter().filter(|write| {
-            if moves
-                && self.sabotage == Some(Sabotage::CountsNoOutcomes)
-                && miscounting::is_counter(write)
-            {
-                return false;
-            }
             let left_out = match self.sabotage {
                 Some(Sabotage::CancelsWithoutStock) => Some(Table::Products),
                 Some(Sabotage::CancelsWithoutRefund) => Some(Table::Refunds),
@@ -398,10 +391,12 @@ impl Engine for SimEngine {
             return Err(TransactError::Fault(away));
         }
         match self.sabotage {
-            Some(Sabotage::CountsNotificationsAgain)
-                if writes.iter().any(miscounting::adds_a_notification) =>
-            {
+            Some(Sabotage::CountsNotificationsAgain) if miscounting::adds(writes) => {
                 miscounting::count_again(&self.memory, writes, token).await
+            }
+            Some(Sabotage::CountsNoOutcomes) if miscounting::changes(writes) => {
+                let uncounted = miscounting::without_counters(writes);
+                self.memory.transact(&uncounted, token).await
             }
             Some(Sabotage::ClaimsApart) if figures => self.transact_apart(writes, token).await,
             Some(Sabotage::EntersSome)
