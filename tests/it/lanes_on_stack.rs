@@ -1,16 +1,13 @@
 //! Both lanes on the local stack: a single order is settled while the batches of a large file wait.
 
-use std::time::{Duration, Instant};
-
 use domain::limits::SMALL_FILE_BYTES;
 use edge::queues::{self, Named, Pulse, Queues};
 use ordermill::cloud::Stack;
 use store::failures::Changed;
 
 use crate::support::stack::{deployed, ended, failed_of, retry, upload};
+use crate::support::wait::seen;
 use crate::support::{drift, policies, stock, verify};
-
-const OFTEN: Duration = Duration::from_millis(100);
 
 const ROWS: u64 = 3_200;
 
@@ -56,17 +53,15 @@ async fn a_single_order_is_settled_while_the_batches_of_a_large_file_wait() {
     let large = file("L", ROWS);
     assert!(large.len() as u64 > SMALL_FILE_BYTES);
     let large = upload(stack, "large.csv", &large).await;
-    let (sqs, started) = (stack.cloud.sqs(), Instant::now());
+    let sqs = stack.cloud.sqs();
     let waiting = async || {
         let counted = queues::count(&sqs, &bulk.queues[0].url).await;
         counted.expect("a count").0
     };
-    while waiting().await < ROWS / 40 {
-        assert!(started.elapsed() < Duration::from_secs(60));
-        tokio::time::sleep(OFTEN).await;
-    }
+    let all = |batches: &u64| *batches >= ROWS / 40;
+    seen("the batches of the large file", &waiting, all).await;
     let single = upload(stack, "single.csv", &file("S", 1)).await;
-    let single = ended(&store, &single, 60, OFTEN).await.progress;
+    let single = ended(&store, &single).await.progress;
     assert_eq!((single.rows, single.completed + single.failed), (1, 1));
     let progress = store.import(&large).await.expect("an answer");
     let progress = progress.expect("an import").progress;
@@ -75,7 +70,7 @@ async fn a_single_order_is_settled_while_the_batches_of_a_large_file_wait() {
 
     let working = bulk.set("bulk_batches", true).await.expect("an answer");
     assert_ne!(working, Some(Pulse::Paused));
-    let progress = ended(&store, &large, 120, OFTEN).await.progress;
+    let progress = ended(&store, &large).await.progress;
     assert_eq!(progress.completed + progress.failed, ROWS);
     let report = verify(&store).await;
     assert!(drift(&report).is_empty(), "{report:#?}");

@@ -75,7 +75,7 @@ pub async fn dispatch_bulk(
     at: Invocation,
 ) -> Result<SqsBatchResponse, Fault> {
     let saga = Execution(world.clone());
-    dispatch::handle(&world.store(), &saga, &*world.bulk_batches, event, at).await
+    dispatch::handle(&saga, &*world.bulk_batches, event, at).await
 }
 
 /// Batches of large files that a worker takes at once: few, for files here have few, and are to queue up.
