@@ -34,7 +34,7 @@ fn listed(body: &Value) -> Vec<Value> {
 }
 
 fn bodies() -> Vec<(&'static str, &'static str, Value)> {
-    let item = json!({"sku": "A", "name": "Desk", "quantity": 1, "unit_price": "1.00"});
+    let item = json!({"sku": "A", "quantity": 1, "unit_price": "1.00"});
     let order = json!({"order_id": "O-2", "customer_id": "C-1", "items": [item]});
     let line = json!({"sku": "A", "quantity": 1, "restock": true});
     let product = json!({"name": "S", "price": "1.00", "currency": "USD"});
