@@ -9,8 +9,8 @@ use payments::SigningKey;
 use payments::contract::{ChargeChanged, SIGNATURE};
 use tokio::sync::Semaphore;
 
-/// Some functions start slowly.
-const REQUEST: Duration = Duration::from_secs(15);
+/// Longer than any function runs: the receiver would still work on a request that was given up, beside its repetition.
+const REQUEST: Duration = Duration::from_secs(30);
 
 const BACKOFF: Backoff = Backoff {
     first_ms: 200,
@@ -20,8 +20,8 @@ const BACKOFF: Backoff = Backoff {
 /// Minutes, all in all. Who missed an event by then has to ask.
 const ATTEMPTS: u32 = 30;
 
-/// A receiver that is down is not to be run over when it comes back.
-const AT_ONCE: usize = 32;
+/// A receiver that is down or slow gets no more than it can handle. Each request may start a process there.
+const AT_ONCE: usize = 8;
 
 pub struct Webhooks {
     url: String,
