@@ -9,7 +9,7 @@ use super::{TOKEN, User, checkout, ended, process, signal, until};
 #[tokio::test]
 async fn down_leaves_a_process_alone_that_is_not_the_emulator() {
     let user = User::new().await;
-    let mut other = process("another token");
+    let mut other = process("another token").await;
     let record = user.has_record(Path::new("/another"), 4566, other.id().expect("a process"));
     for line in ["down", "down --yes"] {
         user.has_record(Path::new("/another"), 4566, other.id().expect("a process"));
@@ -29,7 +29,7 @@ async fn down_leaves_a_process_alone_that_is_not_the_emulator() {
 #[tokio::test]
 async fn down_lists_what_is_lost_and_asks() {
     let (user, stack) = (User::new().await, FakeAws::start().await);
-    let mut emulator = process(TOKEN);
+    let mut emulator = process(TOKEN).await;
     let record = user.has_record(
         Path::new("/another"),
         stack.port,
@@ -60,7 +60,7 @@ async fn down_lists_what_is_lost_and_asks() {
 #[tokio::test]
 async fn up_on_another_port_than_the_running_stack_is_refused() {
     let (user, stack) = (User::new().await, FakeAws::start().await);
-    let emulator = process(TOKEN);
+    let emulator = process(TOKEN).await;
     user.has_record(&checkout(), stack.port, emulator.id().expect("a process"));
     let wanted = stack.port.wrapping_add(1).to_string();
     let mut command = user.command(&["up", "--port", &wanted]);
@@ -113,7 +113,7 @@ async fn signal_ends_up_and_what_it_started() {
 #[tokio::test]
 async fn interrupted_wait_says_how_to_go_on() {
     let (user, stack) = (User::new().await, FakeAws::start().await);
-    let emulator = process(TOKEN);
+    let emulator = process(TOKEN).await;
     user.has_record(
         Path::new("/another"),
         stack.port,

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use domain::ids;
 use ordermill::local::Workspace;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
@@ -123,13 +124,18 @@ async fn ended(child: Child) -> Ended {
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A process that has the token of a record in its command line, as the emulator has; or another one.
-fn process(token: &str) -> Child {
-    Command::new("sh")
-        .args(["-c", "read line", &format!("ordermill={token}")])
+async fn process(token: &str) -> Child {
+    let mut child = Command::new("sh")
+        .args(["-c", "echo; read line", &format!("ordermill={token}")])
         .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("a shell")
+        .expect("a shell");
+    // A process has no command line until the system has started its program.
+    let stdout = child.stdout.as_mut().expect("a pipe");
+    stdout.read_u8().await.expect("a started shell");
+    child
 }
 
 fn signal(child: &Child, name: &str) {

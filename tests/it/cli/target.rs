@@ -15,7 +15,7 @@ async fn running_stack_is_found_outside_the_checkout() {
         FakeAws::start().await,
     );
     user.uses_aws_at(aws.port);
-    let emulator = process(TOKEN);
+    let emulator = process(TOKEN).await;
     user.has_record(
         Path::new(ELSEWHERE),
         stack.port,
@@ -50,7 +50,7 @@ async fn running_stack_is_found_outside_the_checkout() {
 async fn stack_that_died_is_not_replaced_by_aws() {
     let (user, aws) = (User::new().await, FakeAws::start().await);
     user.uses_aws_at(aws.port);
-    let mut emulator = process(TOKEN);
+    let mut emulator = process(TOKEN).await;
     let pid = emulator.id().expect("a process");
     // Another program listens on its port by now.
     user.has_record(Path::new(ELSEWHERE), aws.port, pid);
@@ -185,7 +185,7 @@ async fn change_on_aws_that_no_option_named_needs_consent() {
 #[tokio::test]
 async fn stack_that_dies_during_a_command_is_named_in_a_sentence() {
     let (user, stack) = (User::new().await, FakeAws::dies_at(Some("Scan")).await);
-    let emulator = process(TOKEN);
+    let emulator = process(TOKEN).await;
     user.has_record(
         Path::new(ELSEWHERE),
         stack.port,

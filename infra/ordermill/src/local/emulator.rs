@@ -169,7 +169,10 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         if let Some(record) = self.record.take() {
-            record.end();
+            // A child that was not waited for keeps its process id.
+            if matches!(self.process.try_wait(), Ok(None)) {
+                running::terminate(&self.process.id().to_string());
+            }
             record.remove();
         }
     }

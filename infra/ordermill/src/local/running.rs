@@ -201,6 +201,8 @@ fn command_line_by_ps(pid: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     fn running(pid: u32, token: &str) -> Running {
@@ -210,10 +212,15 @@ mod tests {
     #[test]
     fn process_without_the_token_is_not_taken_for_the_emulator() {
         let mut child = Command::new("sh")
-            .args(["-c", "read line", "ordermill=token-of-the-test"])
+            .args(["-c", "echo; read line", "ordermill=token-of-the-test"])
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
+        // A process has no command line until the system has started its program.
+        let mut started = [0];
+        let mut stdout = child.stdout.take().expect("a pipe");
+        stdout.read_exact(&mut started).expect("a started shell");
         assert!(running(child.id(), "token-of-the-test").is_alive());
         let other = running(child.id(), "token-of-another");
         assert!(!other.is_alive() && !other.end());
