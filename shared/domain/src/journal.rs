@@ -34,7 +34,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conflict: Option<Conflict>,
+    pub conflict: Option<Box<Conflict>>,
 }
 
 /// A row that states other content for an order id than the existing order has.
@@ -297,7 +297,7 @@ impl Entry {
     pub fn conflict(import_id: &str, order: &Order, at: Timestamp) -> Entry {
         Entry {
             duplicates: 0,
-            conflict: Some(Conflict::of(order)),
+            conflict: Some(Box::new(Conflict::of(order))),
             ..Entry::duplicate(import_id, order, at)
         }
     }

@@ -19,7 +19,7 @@ pub(crate) const ROW_DIGITS: usize = 20;
 /// A conflict, and the existing order as it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedConflict {
-    pub conflict: Conflict,
+    pub conflict: Box<Conflict>,
     pub at: Timestamp,
     pub existing: Option<OrderRecord>,
 }
@@ -41,7 +41,7 @@ pub(crate) fn keep(item: &mut Item, import_id: &str, conflict: &Conflict) -> Res
 }
 
 /// Takes the conflict out of the item of its entry, if there is one.
-pub(crate) fn take(item: &mut Item) -> Result<Option<Conflict>, Fault> {
+pub(crate) fn take(item: &mut Item) -> Result<Option<Box<Conflict>>, Fault> {
     #[derive(Deserialize)]
     struct Content {
         conflict: Option<String>,
