@@ -181,7 +181,9 @@ impl World {
         self.engine.memory.set_faults(Default::default());
         let peace = Instant::now();
         let mut at_rest = false;
-        while !at_rest && peace.elapsed() < PEACE {
+        // Two workers rest after each two batches of a large file, which has up to a hundred.
+        let limit = PEACE + self.bulk_rest.unwrap_or_default() * 25;
+        while !at_rest && peace.elapsed() < limit {
             tokio::time::sleep(Duration::from_secs(30)).await;
             at_rest = self.is_at_rest();
         }

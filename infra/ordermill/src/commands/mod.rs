@@ -66,8 +66,12 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
 fn check(command: &Command) -> Result<()> {
     match command {
         Command::Kpis(options) => options.check(),
-        Command::Import(options) => drop(source::check(&options.file)?),
-        Command::Catalog(Catalog::Load { file, .. }) => drop(source::check(file)?),
+        Command::Import(options) => {
+            source::check(&options.file)?;
+        }
+        Command::Catalog(Catalog::Load { file, .. }) => {
+            source::check(file)?;
+        }
         _ => {}
     }
     Ok(())
