@@ -12,13 +12,16 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestRng, TestRunner};
 use store::engine::Engine;
 use store::memory::MemoryEngine;
-use store::ops::{Item, Key, Query, TransactError, Value, Verdict, WriteError};
+use store::ops::{
+    Change, Condition, Item, Key, Query, TransactError, Value, Verdict, Write, WriteError, text,
+};
+use store::schema::Table;
 
 use super::operations::{Operation, every_key, every_query, operation};
 use super::token;
 
 /// Sequences in a usual run, and operations in one of them.
-const SEQUENCES: u32 = 300;
+const SEQUENCES: u32 = 60;
 const OPERATIONS: usize = 30;
 
 /// What an engine says to an operation. Words of faults are its own.
@@ -35,8 +38,25 @@ enum Answer {
     Fault(&'static str),
 }
 
+/// The service refuses a change of the key whatever the condition is, and so does memory. The engine on disk looks at the
+/// condition first. This fails once it does not any more: then the random operations may change keys.
+#[tokio::test]
+async fn disk_checks_the_condition_before_it_refuses_a_change_of_the_key() {
+    let update = Write::Update {
+        key: Key::sorted(Table::Journal, "r-a", "1"),
+        changes: vec![Change::Remove("entry_id")],
+        condition: Condition::Is("state", text("OPEN")),
+    };
+    let memory = written(MemoryEngine::new().write(&update).await);
+    let disk = DiskEngine::in_memory().expect("a database");
+    let disk = written(disk.write(&update).await);
+    assert_eq!(
+        (memory, disk),
+        (Answer::Fault("Malformed"), Answer::Condition(None))
+    );
+}
+
 #[test]
-#[ignore = "the differences that it finds are not all decided yet"]
 fn memory_and_disk_answer_alike() {
     let seconds = std::env::var("FUZZ_SECONDS").map(|seconds| {
         let seconds = seconds
@@ -91,6 +111,11 @@ async fn alike<A: Engine, B: Engine>(
             answer(one, operation, &tokens).await,
             answer(other, operation, &tokens).await,
         );
+        // A malformed request under a token that is used: one engine looks at the request first, and the other at the token.
+        let both_refuse = matches!(&answers, (Answer::Fault(_), Answer::Fault(_)));
+        if both_refuse && is_reused(&operations[..at], operation) {
+            continue;
+        }
         prop_assert_eq!(
             &answers.0,
             &answers.1,
@@ -108,6 +133,15 @@ async fn alike<A: Engine, B: Engine>(
         prop_assert_eq!(one, other, "{:?}", query);
     }
     Ok(())
+}
+
+/// Whether a transaction has the token of one before it.
+fn is_reused(before: &[Operation], operation: &Operation) -> bool {
+    let token = |operation: &Operation| match operation {
+        Operation::Transact(_, token) => Some(*token),
+        _ => None,
+    };
+    token(operation).is_some_and(|of| before.iter().any(|one| token(one) == Some(of)))
 }
 
 async fn answer<E: Engine>(engine: &E, operation: &Operation, tokens: &[String]) -> Answer {

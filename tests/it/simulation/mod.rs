@@ -84,7 +84,7 @@ fn run_with(seed: u64, definition: &Value, sabotage: Option<Sabotage>, load: Loa
         if !ended {
             violations.push((
                 Promise::EverythingEnds,
-                "it does not come to rest".to_owned(),
+                format!("it does not come to rest: {:?}", world.unrest()),
             ));
         }
         let corrupt = world

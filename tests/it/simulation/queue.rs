@@ -122,6 +122,13 @@ impl SimQueue {
         self.messages.borrow().is_empty()
     }
 
+    /// How many messages there are, and how often the unluckiest was received.
+    pub fn depth(&self) -> (usize, u32) {
+        let messages = self.messages.borrow();
+        let received = messages.iter().map(|message| message.received).max();
+        (messages.len(), received.unwrap_or_default())
+    }
+
     /// Waits until there may be something to receive.
     pub async fn wait(&self) {
         let next = {

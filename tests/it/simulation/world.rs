@@ -10,9 +10,11 @@ use payments::SigningKey;
 use serde_json::Value;
 use store::Store;
 use store::memory::{Faults, MemoryEngine};
+use store::ops::Item;
 use store::schema::Table;
 use tokio::time::Instant;
 
+use super::auditor::text;
 use super::chance::Chance;
 use super::files::SimFiles;
 use super::gateway::SimGateway;
@@ -181,8 +183,9 @@ impl World {
         self.engine.memory.set_faults(Default::default());
         let peace = Instant::now();
         let mut at_rest = false;
-        // Two workers rest after each two batches of a large file, which has up to a hundred.
-        let limit = PEACE + self.bulk_rest.unwrap_or_default() * 25;
+        // Workers of large files rest after each two batches, and copies of batches wait as well.
+        let rests = u32::try_from(self.bulk_batches.depth().0).expect("a number of rests");
+        let limit = PEACE + self.bulk_rest.unwrap_or_default() * rests;
         while !at_rest && peace.elapsed() < limit {
             tokio::time::sleep(Duration::from_secs(30)).await;
             at_rest = self.is_at_rest();
@@ -235,28 +238,51 @@ impl World {
     }
 
     fn is_at_rest(&self) -> bool {
-        let mut queues = self.queues().into_iter().chain(&self.dead);
+        self.unrest().is_empty()
+    }
+
+    /// What is still on its way.
+    pub fn unrest(&self) -> Vec<String> {
         let open = |table, states: &[&str], name| {
             let items = self.engine.memory.items(table);
-            items.iter().any(|item| {
-                states
-                    .iter()
-                    .any(|open| item.get(name) == Some(&store::ops::text(*open)))
-            })
+            let state = |item: &Item| text(item, name);
+            items
+                .iter()
+                .any(|item| states.contains(&state(item).as_str()))
         };
-        self.uploaded.get()
-            && self.running.get() == 0
-            && queues.all(|queue| queue.is_empty())
-            && self.streams.iter().all(Stream::is_drained)
-            && self.gateway.is_quiet()
-            && !open(
-                Table::Orders,
-                &["RESERVED", "PAYMENT_PENDING", "PAID"],
-                "status",
+        let queues = self.queues().into_iter().chain(&self.dead);
+        let waiting = queues.filter(|queue| !queue.is_empty());
+        let told = |queue: &Rc<SimQueue>| {
+            let (messages, received) = queue.depth();
+            format!(
+                "{messages} in {}, received up to {received} times",
+                queue.name
             )
-            && !open(Table::Refunds, &["PENDING", "PROCESSING"], "status")
-            && !open(Table::Notifications, &["pending"], "status")
-            && !open(Table::Failures, &["OPEN", "RETRYING"], "state")
+        };
+        let mut unrest: Vec<String> = waiting.map(told).collect();
+        let orders = ["RESERVED", "PAYMENT_PENDING", "PAID"];
+        for (what, is_open) in [
+            ("uploads", !self.uploaded.get()),
+            ("invocations", self.running.get() > 0),
+            ("streams", !self.streams.iter().all(Stream::is_drained)),
+            ("the gateway", !self.gateway.is_quiet()),
+            ("orders", open(Table::Orders, &orders, "status")),
+            (
+                "refunds",
+                open(Table::Refunds, &["PENDING", "PROCESSING"], "status"),
+            ),
+            (
+                "notifications",
+                open(Table::Notifications, &["pending"], "status"),
+            ),
+            (
+                "failures",
+                open(Table::Failures, &["OPEN", "RETRYING"], "state"),
+            ),
+        ] {
+            unrest.extend(is_open.then(|| what.to_owned()));
+        }
+        unrest
     }
 
     async fn uploads(self: Rc<World>) {
