@@ -1,6 +1,6 @@
 //! Which stack a command works on: the endpoint that the environment names, a local stack, or AWS.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -173,7 +173,7 @@ fn several(running: &[Running]) -> Exit {
     )
 }
 
-fn unreadable(path: &PathBuf) -> Exit {
+fn unreadable(path: &Path) -> Exit {
     Exit::new(
         Exit::FAILURE,
         format!(

@@ -28,7 +28,7 @@ mod verify;
 use anyhow::{Result, bail};
 use jiff::{Timestamp, Unit};
 
-use crate::cli::{Arguments, Catalog, Command, Global, Imports, ImportsCommand};
+use crate::cli::{self, Arguments, Catalog, Command, Global, Imports, ImportsCommand};
 use crate::cloud::Stack;
 use crate::target::Target;
 
@@ -64,8 +64,10 @@ pub async fn run(arguments: Arguments) -> Result<bool> {
 fn check(command: &Command) -> Result<()> {
     match command {
         Command::Kpis(options) => options.check(),
-        Command::Import(options) => drop(source::check(&options.file)?),
-        Command::Catalog(Catalog::Load { file, .. }) => drop(source::check(file)?),
+        Command::Import(cli::Import { file, .. })
+        | Command::Catalog(Catalog::Load { file, .. }) => {
+            source::check(file)?;
+        }
         _ => {}
     }
     Ok(())

@@ -96,7 +96,7 @@ impl Build {
         let mut cargo = cargo.spawn().context("cargo could not be run")?;
         let group = Group(cargo.id());
         let status = cargo.wait().await?;
-        group.is_over();
+        group.forget();
         ensure!(
             status.success(),
             "the functions were not built: cargo says {status}"
@@ -109,7 +109,7 @@ impl Build {
 struct Group(Option<u32>);
 
 impl Group {
-    fn is_over(mut self) {
+    fn forget(mut self) {
         self.0 = None;
     }
 }
