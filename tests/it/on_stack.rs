@@ -40,13 +40,14 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
         rows,
         rejected,
         duplicates,
+        conflicts,
         completed,
         failed,
         ..
     } = first.progress;
     assert_eq!(
-        (rows, rejected, duplicates, completed + failed),
-        (610, 6, 4, 600)
+        (rows, rejected, duplicates, conflicts, completed + failed),
+        (610, 6, 2, 2, 600)
     );
 
     let books = Books::load(&store, &TimeZone::UTC).await.expect("books");
@@ -80,7 +81,8 @@ async fn a_file_becomes_settled_orders_and_the_same_file_duplicates() {
         Progress {
             rows: 610,
             rejected: 6,
-            duplicates: 604,
+            duplicates: 602,
+            conflicts: 2,
             ..Progress::default()
         }
     );
