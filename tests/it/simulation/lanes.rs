@@ -78,8 +78,8 @@ pub async fn dispatch_bulk(
     dispatch::handle(&saga, &*world.bulk_batches, event, at).await
 }
 
-/// Batches of large files that a worker takes at once: few, for files here have few, and are to queue up.
-pub const BULK_AT_ONCE: usize = 2;
+/// Batches of large files that a worker takes at once: files here have few, and they are to queue up.
+pub const BULK_AT_ONCE: usize = 1;
 
 /// What is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,13 +106,15 @@ impl Load {
         (self == Load::SinglesBehindALargeFile).then_some(rows)
     }
 
-    /// How long each of the two workers of large files rests after its batches, so that a third of the file takes longer than
-    /// all trouble: then what is small has to be served by then, whatever goes wrong.
-    pub fn bulk_rest(self, trouble: Duration) -> Option<Duration> {
-        // Four batches are taken in each, and the first one needs no rest.
-        let rounds_of_a_third = 4;
-        let rest = (trouble + RECOVERY) / rounds_of_a_third;
-        (self == Load::SinglesBehindALargeFile).then_some(rest)
+    /// How long each of the two workers of large files rests after a batch: so long that batches queue up. Behind a large
+    /// file, a third of it takes longer than all trouble: then what is small has to be served by then, whatever goes wrong.
+    pub fn bulk_rest(self, trouble: Duration) -> Duration {
+        // Two batches are taken in each, and the first one needs no rest.
+        let rounds_of_a_third = 9;
+        match self {
+            Load::Any => Duration::from_secs(2),
+            Load::SinglesBehindALargeFile => (trouble + RECOVERY) / rounds_of_a_third,
+        }
     }
 }
 

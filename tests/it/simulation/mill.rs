@@ -140,8 +140,8 @@ async fn poll<F: Future<Output = Result<SqsBatchResponse, Fault>> + 'static>(
             });
             queue.delete(&messages);
         }
-        if let Some(rest) = world.bulk_rest.filter(|_| queue.name == "bulk_batches") {
-            tokio::time::sleep(rest).await;
+        if queue.name == "bulk_batches" {
+            tokio::time::sleep(world.bulk_rest).await;
         }
     }
 }

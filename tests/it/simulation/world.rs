@@ -48,7 +48,7 @@ pub struct World {
     pub imports: Rc<SimQueue>,
     pub bulk_imports: Rc<SimQueue>,
     /// A worker of bulk batches rests so long after each message.
-    pub bulk_rest: Option<Duration>,
+    pub bulk_rest: Duration,
     pub catalogs: Rc<SimQueue>,
     /// Entries of the journal that are to be entered in the figures once more.
     pub entries: Rc<SimQueue>,
