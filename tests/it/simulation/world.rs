@@ -183,9 +183,9 @@ impl World {
         self.engine.memory.set_faults(Default::default());
         let peace = Instant::now();
         let mut at_rest = false;
-        // Workers of large files rest after each two batches, and copies of batches wait as well.
+        // Workers of large files rest after each batch, and copies of batches wait as well.
         let rests = u32::try_from(self.bulk_batches.depth().0).expect("a number of rests");
-        let limit = PEACE + self.bulk_rest.unwrap_or_default() * rests;
+        let limit = PEACE + self.bulk_rest * rests;
         while !at_rest && peace.elapsed() < limit {
             tokio::time::sleep(Duration::from_secs(30)).await;
             at_rest = self.is_at_rest();

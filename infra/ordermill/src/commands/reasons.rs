@@ -48,6 +48,11 @@ impl Reasons {
             row("completed", "", progress.completed),
             row("continued", "", progress.continued),
             row("duplicates", "", progress.duplicates),
+            row(
+                "conflicts",
+                "other content under a known id",
+                progress.conflicts,
+            ),
         ];
         let failed = self.failed_by_reason.iter();
         rows.extend(failed.map(|(reason, count)| row("failed", &reason.to_string(), *count)));
